@@ -1,0 +1,31 @@
+"""Outcomes: what became of one attempt at a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """How an attempt ended."""
+
+    COMPLETE = "complete"
+    FAILED = "failed"
+    RETRY = "retry"
+    DEFERRED = "deferred"
+    SUPERSEDED = "superseded"
+    BUSY = "busy"
+    NOT_DUE = "not due"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of one attempt, in words for the log and for `clipd status`."""
+
+    verdict: Verdict
+    message: str = ""
+    outputs: tuple[str, ...] = ()
+    """Paths relative to the root, `/`-separated; the videos first."""
+    again_in_seconds: float | None = None
+    """When to look at the job again, for RETRY, DEFERRED and BUSY."""
+    warnings: tuple[str, ...] = field(default=())
