@@ -1,0 +1,103 @@
+"""Publication: verified files get their final names, one durable rename each.
+
+A final name belongs to one job: its truth sheet, published before the video, says which. A file that another clip made
+is never replaced (that clip is named); a file that nobody accounts for is moved aside and kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from clipd.errors import ClaimLost, Rejected
+from clipd.files import atomic
+from clipd.model.artifact import Artifact
+from clipd.tree.layout import Layout
+from clipd.tree.record import Output, Receipt
+
+
+def publish(
+    layout: Layout, job: str, staging: Path, artifacts: Sequence[Artifact], now: datetime
+) -> tuple[tuple[Output, ...], tuple[str, ...]]:
+    """Give every artifact in `staging` its final name; the outputs, videos first, and what had to be moved aside.
+
+    Raises:
+        Rejected: another clip's output stands under one of the names.
+        ClaimLost: the staging folder is gone, because another worker took the job.
+        Deferred, Temporary: the filesystem refuses.
+    """
+    kept = []
+    for artifact in artifacts:
+        target = layout.output(artifact.folder, artifact.name)
+        if (aside := _make_way(layout, job, target, now)) is not None:
+            kept.append(f"{layout.relative(target)} was there before and is kept as {aside.name}")
+    for artifact in sorted(artifacts, key=lambda artifact: artifact.role != "annotation"):
+        _publish_one(staging / artifact.name, layout.output(artifact.folder, artifact.name))
+    return tuple(
+        Output(layout.relative(layout.output(a.folder, a.name)), a.size, a.sha256, a.role) for a in artifacts
+    ), tuple(kept)
+
+
+def withdraw(layout: Layout, former: Sequence[Receipt], present: Sequence[Output]) -> list[str]:
+    """Remove outputs of `former` receipts that the present run no longer makes; their paths."""
+    stay = {output.path for output in present}
+    gone = []
+    for output in (output for receipt in former for output in receipt.outputs):
+        path = layout.root / output.path
+        seen = None if output.path in stay else atomic.size_of(path)
+        # Of another size it is no longer the file of that receipt: somebody put their own there.
+        if seen == output.size and _owner(path) in (None, former[0].job):
+            atomic.remove(path)
+            gone.append(output.path)
+    return gone
+
+
+def intact(layout: Layout, receipt: Receipt) -> bool:
+    """Does every output of `receipt` still stand with its recorded size?"""
+    return all(atomic.size_of(layout.root / output.path) == output.size for output in receipt.outputs)
+
+
+def sheet_path(output: Path) -> Path:
+    """Where the truth sheet of `output` lies: beside it, `.json`."""
+    return output.with_suffix(".json")
+
+
+def _publish_one(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise atomic.as_clipd_error(error, f"making {target.parent}") from error
+    if not source.exists():
+        raise ClaimLost(f"{source} is gone: another worker took the job over")
+    atomic.publish(source, target)
+
+
+def _make_way(layout: Layout, job: str, target: Path, now: datetime) -> Path | None:
+    if target.suffix == ".json" or atomic.size_of(target) is None:
+        return None
+    owner = _owner(target)
+    if owner == job:
+        return None
+    if owner is not None:
+        clip = _sheet(target).get("clip")
+        raise Rejected(
+            f"{layout.relative(target)} is already the output of another clip ({clip}); rename one of the two clips"
+        )
+    aside = target.with_name(f"{target.stem}.before-clipd-{now:%Y%m%dT%H%M%SZ}{target.suffix}")
+    atomic.publish(target, aside, replace=False)
+    return aside
+
+
+def _owner(output: Path) -> str | None:
+    job = _sheet(output).get("job")
+    return job if isinstance(job, str) else None
+
+
+def _sheet(output: Path) -> dict[str, object]:
+    try:
+        content = json.loads(sheet_path(output).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

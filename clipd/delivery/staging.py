@@ -1,0 +1,64 @@
+"""Staging: where an attempt writes before anything is published, on the outputs' own filesystem.
+
+Each attempt has its own folder, named after job and claim token. Whoever takes a job removes the folders of other
+tokens first: a worker that was frozen past its lease finds its files gone and cannot publish.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clipd.files.atomic import as_clipd_error
+from clipd.tree.layout import Layout
+
+
+def sweep(layout: Layout, job: str) -> None:
+    """Remove every staging folder of `job`, whoever made it."""
+    for folder in _folders(layout):
+        if folder.name.split(".", 1)[0] == job:
+            _remove(folder)
+
+
+@contextmanager
+def staging(layout: Layout, job: str, token: str) -> Iterator[Path]:
+    """An empty folder for one attempt; gone afterwards, however the block ends."""
+    folder = layout.staging(job, token)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise as_clipd_error(error, f"making {folder}") from error
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def abandoned(layout: Layout, alive: set[str]) -> Iterator[Path]:
+    """Staging folders of jobs that are not in `alive`: what killed daemons left behind."""
+    return (folder for folder in _folders(layout) if folder.name.split(".", 1)[0] not in alive)
+
+
+def remove(folder: Path) -> None:
+    """Remove one abandoned staging folder."""
+    _remove(folder)
+
+
+def _folders(layout: Layout) -> list[Path]:
+    try:
+        return sorted(layout.stagings.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise as_clipd_error(error, f"listing {layout.stagings}") from error
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise as_clipd_error(error, f"removing {folder}") from error

@@ -1,0 +1,108 @@
+"""Walking a tree: every regular file below a folder, in a stable order, without following links.
+
+One `scandir` per folder and one `stat` per wanted file; nothing is opened. A folder that vanishes or cannot be read
+while it is walked is reported, not raised: the rest of the tree still counts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import cache
+from pathlib import Path
+
+NOT_THERE_YET = (
+    ".*",
+    "~*",
+    "*~",
+    "*.part",
+    "*.partial",
+    "*.tmp",
+    "*.temp",
+    "*.crdownload",
+    "*.filepart",
+    "*.download",
+    "*.!ut",
+    "*.swp",
+    "*.sync-conflict-*",
+    "*.conflict-*",
+    "@eaDir",
+    "#recycle",
+    "#snapshot",
+    "lost+found",
+    "System Volume Information",
+    "$RECYCLE.BIN",
+    "Thumbs.db",
+)
+"""Names of files and folders that are still being written, or belong to sync tools, editors and storage boxes."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one `stat` saw of a file; equal looks mean that it did not change in between."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, seen: os.stat_result) -> Look:
+        """The look that a `stat` result amounts to."""
+        return cls(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+
+
+def look(path: Path) -> Look | None:
+    """A look at `path` itself (a link is not followed); None where there is nothing."""
+    try:
+        return Look.of(path.lstat())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+@cache
+def any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """One expression whose `match` says whether a name matches any of the shell patterns."""
+    return re.compile("|".join(translate(pattern) for pattern in patterns) or r"(?!)")
+
+
+def files(
+    folder: Path,
+    *,
+    wanted: Callable[[str], bool],
+    ignore: tuple[str, ...],
+    unreadable: Callable[[str, OSError], None],
+) -> Iterator[tuple[str, Look]]:
+    """Every regular file below `folder` whose name is `wanted`, as (path, look), sorted by name within each folder.
+
+    Args:
+        folder: where to begin; it need not exist (then nothing is found and `unreadable` is told).
+        wanted: is a file of this name of interest?
+        ignore: shell patterns; files and whole folders of such names are passed over.
+        unreadable: is told of each folder that could not be listed.
+    """
+    ignored = any_of(ignore).match
+    waiting = [os.fspath(folder)]
+    while waiting:
+        here = waiting.pop()
+        below = []
+        try:
+            with os.scandir(here) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            unreadable(here, error)
+            continue
+        for entry in entries:
+            if ignored(entry.name):
+                continue
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(entry.path)
+                elif wanted(entry.name) and entry.is_file(follow_symlinks=False):
+                    yield entry.path, Look.of(entry.stat(follow_symlinks=False))
+            except FileNotFoundError:
+                continue
+        waiting.extend(reversed(below))

@@ -1,0 +1,233 @@
+"""The on-disk contract: where everything lies. Every path that clipd uses is built here and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from clipd.errors import Rejected
+from clipd.model.setting import Section, setting
+
+MARKER_NAME = ".clipd-root"
+CONFIG_NAME = "clipd.yaml"
+UNNAMED = "_"
+"""Stands where a camera or session folder is missing."""
+
+VIDEO_SUFFIXES = (
+    ".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".mxf",
+    ".3gp", ".ogv", ".gif",
+)  # fmt: skip
+
+
+class Directories(Section):
+    """Where the folders of a tree are: relative to the root, or absolute."""
+
+    source: str = setting("data/source", "Source videos, as <camera>/<session>/<video>; clipd never changes one.")
+    sidecars: str = setting("data/prept/_configs", "Sidecars, as <camera>/<session>/<video>_clips.json.")
+    outputs: str = setting("data/prept/03_CLIPPED", "Finished files, as <format>/<camera>/<session>/<video>_<clip>.")
+    inbox: str = setting("data/inbox", "Where people drop videos, requests, events, datasets and links.")
+    recordings: str = setting("data/recordings", "What camera systems record, as <camera>/<camera>_<date>_<time>.mp4.")
+    state: str = setting("data/.clipd", "Claims, job records and receipts, shared by all machines; not for rsync.")
+    preserve_structure: bool = setting(
+        True, "Mirror <camera>/<session> below each format folder; false puts all files into the format folder."
+    )
+    sidecar_suffix: str = setting("_clips.json", "How the name of a sidecar ends, after the name of its video.")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the mirrored tree something belongs: `<camera>/<session>` (a session may be nested) and the video."""
+
+    camera: str
+    session: str
+    video: str
+
+    @property
+    def folder(self) -> str:
+        """`camera/session`."""
+        return f"{self.camera}/{self.session}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All paths of one tree."""
+
+    root: Path
+    directories: Directories
+
+    @property
+    def source(self) -> Path:
+        """The source tree."""
+        return self.root / self.directories.source
+
+    @property
+    def sidecars(self) -> Path:
+        """The sidecar tree."""
+        return self.root / self.directories.sidecars
+
+    @property
+    def outputs(self) -> Path:
+        """The outputs tree: a folder for each format."""
+        return self.root / self.directories.outputs
+
+    @property
+    def inbox(self) -> Path:
+        """Where people drop things."""
+        return self.root / self.directories.inbox
+
+    @property
+    def recordings(self) -> Path:
+        """What camera systems record."""
+        return self.root / self.directories.recordings
+
+    @property
+    def state(self) -> Path:
+        """The shared state of all machines on this tree."""
+        return self.root / self.directories.state
+
+    @property
+    def marker(self) -> Path:
+        """The file that tells a mounted share from an empty mount point."""
+        return self.root / MARKER_NAME
+
+    @property
+    def version(self) -> Path:
+        """Protocol version and share id of the state folder."""
+        return self.state / "version"
+
+    @property
+    def pause(self) -> Path:
+        """While this file exists, no new work starts."""
+        return self.state / "PAUSE"
+
+    def claim(self, job: str) -> Path:
+        """The lease of a job."""
+        return self.state / "claims" / f"{job}.lock"
+
+    def sidecar_claim(self, sidecar: str) -> Path:
+        """The short lease under which a sidecar (named relative to the root) is written."""
+        name = PurePosixPath(sidecar).name[:80]
+        return self.state / "claims" / f"{name}.{_digest(sidecar)}.lock"
+
+    @property
+    def records(self) -> Path:
+        """The folder of the job records."""
+        return self.state / "jobs"
+
+    def record(self, job: str) -> Path:
+        """Attempts, last error and write-back of a job."""
+        return self.records / f"{job}.json"
+
+    @property
+    def progresses(self) -> Path:
+        """The folder of the progress notes."""
+        return self.state / "progress"
+
+    def progress(self, job: str) -> Path:
+        """How far the running attempt at a job is."""
+        return self.progresses / f"{job}.json"
+
+    def receipts(self, job: str) -> Path:
+        """The folder of a job's receipts."""
+        return self.state / "results" / job
+
+    def receipt(self, job: str, revision: str, run: int) -> Path:
+        """The proof of publication of a revision's `run`-th deliberate run."""
+        return self.receipts(job) / f"{revision}.{run}.json"
+
+    def heartbeat(self, host: str) -> Path:
+        """What the daemon on `host` last said of itself."""
+        return self.state / "hosts" / f"{host.replace('/', '_')}.json"
+
+    @property
+    def stagings(self) -> Path:
+        """Where attempts write before anything is published; on the outputs' own filesystem."""
+        return self.outputs / ".clipd-staging"
+
+    def staging(self, job: str, token: str) -> Path:
+        """The staging folder of one attempt."""
+        return self.stagings / f"{job}.{token}"
+
+    def output(self, folder: str, name: str) -> Path:
+        """The final path of an artifact."""
+        return self.outputs / folder / name
+
+    def output_folder(self, format_name: str, place: Place) -> str:
+        """The folder of a format's outputs for `place`, relative to the outputs tree."""
+        return f"{format_name}/{place.folder}" if self.directories.preserve_structure else format_name
+
+    def relative(self, path: Path) -> str:
+        """`path` as clipd writes it down: relative to the root, with `/`; nothing absolute is ever recorded."""
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
+    def place(self, sidecar: Path) -> Place:
+        """The place that a sidecar's own path names; a missing folder becomes `_`."""
+        parts = sidecar.relative_to(self.sidecars).parts
+        camera = parts[0] if len(parts) > 1 else UNNAMED
+        session = "/".join(parts[1:-1]) or UNNAMED
+        return Place(camera, session, parts[-1].removesuffix(self.directories.sidecar_suffix))
+
+    def is_sidecar(self, name: str) -> bool:
+        """Is `name` the file name of a sidecar?"""
+        suffix = self.directories.sidecar_suffix
+        return name.endswith(suffix) and len(name) > len(suffix)
+
+    def find_source(self, source_path: str | None, sidecar: Path) -> tuple[Path, tuple[str, ...]]:
+        """The source video that a clip means, and what had to be assumed to find it.
+
+        `source_path` counts below the source tree, also when it starts with that tree's own folder name(s); where it
+        is absent or names nothing, the video is looked for at the sidecar's mirrored place. The path returned need not
+        exist; if it does, it lies below the source tree, links resolved.
+
+        Raises:
+            Rejected: the path leaves the source tree, or several videos could be meant.
+        """
+        named = None if not source_path else self._named_source(source_path)
+        if named is not None and os.path.lexists(named):
+            return self._below_source(named), ()
+        mirrored = self._mirrored_source(sidecar, None if source_path is None else PurePosixPath(source_path).suffix)
+        if mirrored is None:
+            place = self.place(sidecar)
+            return named or self.source / place.folder / f"{place.video}.mp4", ()
+        note = "source_path is missing" if not source_path else f"source_path {source_path!r} names no file"
+        return self._below_source(mirrored), (f"{note}; used {self.relative(mirrored)}, the sidecar's own place",)
+
+    def _named_source(self, source_path: str) -> Path | None:
+        parts = PurePosixPath(source_path.replace("\\", "/")).parts
+        if ".." in parts or "\0" in source_path:
+            raise Rejected(f"source_path {source_path!r} leaves the source folder; name a file below it, without '..'")
+        if not parts or parts[0] == "/" or parts[0].endswith(":"):
+            return None
+        own = Path(os.path.normpath(self.source)).parts
+        for length in range(min(len(own), len(parts) - 1), 0, -1):
+            if own[-length:] == parts[:length] and os.path.lexists(self.source.joinpath(*parts[length:])):
+                return self.source.joinpath(*parts[length:])
+        return self.source.joinpath(*parts)
+
+    def _mirrored_source(self, sidecar: Path, suffix: str | None) -> Path | None:
+        place = self.place(sidecar)
+        folder = self.source.joinpath(*sidecar.relative_to(self.sidecars).parts[:-1])
+        found = [
+            path
+            for ending in VIDEO_SUFFIXES
+            for path in (folder / (place.video + ending), folder / (place.video + ending.upper()))
+            if os.path.lexists(path)
+        ]
+        if len(found) > 1 and suffix:
+            found = [path for path in found if path.suffix.lower() == suffix.lower()] or found
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found)
+            raise Rejected(f"several videos could be meant ({names}); name one in source_path")
+        return found[0] if found else None
+
+    def _below_source(self, path: Path) -> Path:
+        inside = path.parent.resolve() / path.name
+        if not inside.is_relative_to(self.source.resolve()):
+            raise Rejected(f"{self.relative(path)} leads out of the source folder through a link; put the file itself")
+        return inside
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:20]

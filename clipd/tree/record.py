@@ -1,0 +1,176 @@
+"""What clipd remembers of a job, as files in the state folder: the record, the receipts and the progress note.
+
+* The *record* counts attempts and says how the job stands. Only the holder of the job's claim writes it.
+* A *receipt* proves that a revision was published: written once if absent, never changed; it is the commit point.
+* The *progress* note is for people and for the stuck-job watch; losing it costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from clipd.files import atomic
+from clipd.tree.layout import Layout
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a job stands.
+
+    Attempts belong to the clip as it stood (`stand`): when the person changes anything, the count starts anew.
+    """
+
+    job: str
+    name: str = ""
+    origin: str = ""
+    stand: str = ""
+    failures: int = 0
+    """Attempts that ended in an error, or in the death of their worker while its daemon lived on."""
+    losses: int = 0
+    """Attempts that ended because the whole daemon went away (killed, rebooted)."""
+    attempt_by: str | None = None
+    """The id of the daemon whose attempt is under way; still set afterwards when that attempt died."""
+    host: str = ""
+    state: str = "waiting"
+    """waiting, running, complete, failed"""
+    last_error: str = ""
+    next_try_at: str | None = None
+    written_back: str | None = None
+    """`<revision>.<run>` of the receipt, or `failed`, that the sidecar was last told of."""
+    changed_at: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A published file: path relative to the root, size in bytes, SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof that a revision of a job was published."""
+
+    job: str
+    revision: str
+    run: int
+    name: str
+    origin: str
+    key: str
+    stand: str
+    """The clip exactly as it stood when it was claimed."""
+    outputs: tuple[Output, ...]
+    host: str
+    started_at: str
+    published_at: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """`<revision>.<run>`."""
+        return f"{self.revision}.{self.run}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running attempt is: `done` of `total` steps (frames, mostly) of `stage`."""
+
+    job: str
+    stage: str
+    done: int
+    total: int
+    started_at: str
+    at: str
+    host: str
+    pid: int
+    speed: float | None = None
+    """Steps per second over the last moments."""
+
+
+def read_record(layout: Layout, job: str) -> Record:
+    """The record of a job; a fresh one where there is none, or where it was damaged by a power cut."""
+    content = _load(layout.record(job))
+    return Record(job) if content is None else _build(Record, content) or Record(job)
+
+
+def write_record(layout: Layout, record: Record, now: datetime, *, durable: bool = True) -> Record:
+    """Store `record`; returns it as stored."""
+    stored = replace(record, changed_at=now.isoformat(timespec="milliseconds"))
+    _store(layout.record(record.job), asdict(stored), durable=durable)
+    return stored
+
+
+def read_receipts(layout: Layout, job: str) -> tuple[Receipt, ...]:
+    """The receipts of a job, oldest publication first."""
+    try:
+        names = sorted(entry.name for entry in layout.receipts(job).iterdir())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise atomic.as_clipd_error(error, f"reading the receipts of {job}") from error
+    found = []
+    for name in names:
+        if name.startswith(".") or not name.endswith(".json"):
+            continue
+        content = _load(layout.receipts(job) / name)
+        if content is not None:
+            content["outputs"] = tuple(Output(**output) for output in content.get("outputs", ()))
+            content["warnings"] = tuple(content.get("warnings", ()))
+            if (receipt := _build(Receipt, content)) is not None:
+                found.append(receipt)
+    return tuple(sorted(found, key=lambda receipt: (receipt.published_at, receipt.run)))
+
+
+def commit(layout: Layout, receipt: Receipt) -> bool:
+    """Write the receipt if absent: the commit point. False when that very run had been committed before."""
+    path = layout.receipt(receipt.job, receipt.revision, receipt.run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return atomic.create(path, json.dumps(asdict(receipt), indent=1).encode())
+
+
+def write_progress(layout: Layout, progress: Progress) -> None:
+    """Leave the progress note of a running attempt."""
+    _store(layout.progress(progress.job), asdict(progress), durable=False)
+
+
+def read_progress(layout: Layout, job: str) -> Progress | None:
+    """The progress note of a job, if an attempt is under way (or died)."""
+    content = _load(layout.progress(job))
+    return None if content is None else _build(Progress, content)
+
+
+def clear_progress(layout: Layout, job: str) -> None:
+    """Remove the progress note: the attempt has ended."""
+    layout.progress(job).unlink(missing_ok=True)
+
+
+def _store(path: Path, content: dict[str, Any], *, durable: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(path, json.dumps(content, indent=1).encode(), durable=durable)
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise atomic.as_clipd_error(error, f"reading {path}") from error
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _build(kind: type, content: dict[str, Any]) -> Any:
+    known = {name: content[name] for name in kind.__dataclass_fields__ if name in content}
+    try:
+        return kind(**known)
+    except TypeError:
+        return None
