@@ -1,0 +1,76 @@
+"""What every finished file must pass, whatever its format: count, times, size and where its sound begins."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from clipd.errors import MediaError
+from clipd.formats.format import Expected, Proof
+from clipd.media.inspect import Found
+
+
+def check(path: Path, found: Found, expected: Expected, words: str) -> Proof:
+    """Compares what was found at `path` with what is expected of it.
+
+    Raises:
+        MediaError: with the first difference.
+    """
+    recipe = expected.recipe
+    if found.frames != len(expected.times):
+        raise MediaError(f"{path.name} holds {found.frames} frames instead of {len(expected.times)}")
+    if (found.width, found.height) != (recipe.width, recipe.height):
+        raise MediaError(
+            f"{path.name} is {found.width}x{found.height} pixels instead of {recipe.width}x{recipe.height}"
+        )
+    warnings = _check_times(path, found, expected)
+    return Proof(
+        frames=found.frames,
+        width=found.width,
+        height=found.height,
+        pixels=found.pixels,
+        codec=found.codec,
+        seconds=found.seconds,
+        time_base=found.time_base,
+        sync_frames=found.sync_frames,
+        audio_offsets=_check_sound(path, found, expected),
+        words=words,
+        warnings=warnings,
+    )
+
+
+def _check_times(path: Path, found: Found, expected: Expected) -> tuple[str, ...]:
+    """Times strictly increase, start at 0 and are the source's, up to half a tick of the container's clock."""
+    if np.any(np.diff(found.times) <= 0):
+        raise MediaError(f"{path.name}: presentation times do not strictly increase")
+    ratio = expected.recipe.time_base / found.time_base
+    exact = ratio.denominator == 1
+    wanted = [round(int(time) * ratio) for time in expected.times]
+    off = np.abs(found.times - np.array(wanted, np.int64))
+    if np.any(off > (0 if exact else 1)):
+        worst = int(np.argmax(off))
+        raise MediaError(f"{path.name}: frame {worst} is shown at the wrong time ({int(off[worst])} ticks off)")
+    if exact:
+        return ()
+    return (
+        f"times are rounded to {float(found.time_base) * 1000:g} ms, the finest that .{expected.recipe.extension} holds",
+    )
+
+
+def _check_sound(path: Path, found: Found, expected: Expected) -> tuple[Fraction, ...]:
+    """Every track is there, and begins within one audio frame of the first picture; returns the offsets in seconds."""
+    wanted = len(expected.recipe.audio)
+    if len(found.audio) != wanted:
+        raise MediaError(f"{path.name} has {len(found.audio)} audio tracks instead of {wanted}")
+    first = int(found.times[0]) * found.time_base
+    offsets = []
+    for number, track in enumerate(found.audio, 1):
+        if track.start is None:
+            raise MediaError(f"{path.name}: audio track {number} holds no sound")
+        offset = track.start - first
+        if abs(offset) > max(track.frame_seconds, found.time_base):
+            raise MediaError(f"{path.name}: audio track {number} begins {float(offset):+.3f} s off the picture")
+        offsets.append(offset)
+    return tuple(offsets)

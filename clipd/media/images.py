@@ -1,0 +1,55 @@
+"""Still pictures: a frame as a JPEG file, and a frame as an RGB array."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av.error
+import numpy as np
+from av import CodecContext, VideoFrame
+from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
+
+from clipd.errors import MediaError
+from clipd.media.door import words_of
+from clipd.media.encode import writing
+from clipd.media.picture import Reshaper
+from clipd.model.resolution import fit
+
+
+def write_jpeg(frame: VideoFrame, path: Path, box: tuple[int, int], *, quality: int, sar: Fraction) -> tuple[int, int]:
+    """Writes `frame`, shrunk to fit into `box` pixels with its pixels made square, and returns the size written.
+
+    `quality` runs from 2 (best) to 31, as in FFmpeg. The file is not synced.
+
+    Raises:
+        MediaError: the picture cannot be encoded. Deferred, Temporary: the file cannot be written.
+    """
+    width, height = fit(max(1, round(frame.width * sar)), frame.height, box)
+    encoder = CodecContext.create("mjpeg", "w")
+    assert isinstance(encoder, VideoCodecContext)
+    try:
+        small = Reshaper("rgb24").fit(frame, width, height)
+        small = Reshaper("yuvj420p").fit(small, width, height) if width > 0 else small
+        encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
+        encoder.time_base = Fraction(1, 25)
+        encoder.color_range = 2
+        encoder.thread_count = 1
+        encoder.options = {"qmin": str(quality), "qmax": str(quality)}
+        small.pts = 0
+        small.time_base = Fraction(1, 25)
+        data = b"".join(bytes(packet) for packet in (*encoder.encode(small), *encoder.encode(None)))
+    except (av.error.FFmpegError, ValueError) as error:
+        words = words_of(error) if isinstance(error, av.error.FFmpegError) else str(error)
+        raise MediaError(f"{path.name} could not be encoded", tail=words) from error
+    with writing(path):
+        path.write_bytes(data)
+    return width, height
+
+
+def rgb_array(frame: VideoFrame) -> NDArray[Any]:
+    """`frame` as a new uint8 array of shape (height, width, 3), RGB, full range."""
+    array = Reshaper("rgb24").fit(frame, frame.width, frame.height).to_ndarray()
+    return np.ascontiguousarray(array)
