@@ -1,0 +1,165 @@
+"""Decoding: exactly the frames of a span, wherever in the file it lies, the same as if decoded from the first packet on.
+
+Decoding starts at the packet of a sync frame and counts from there. The presentation times that come out are held against
+the index: a frame more or less, anywhere on the way, is found out and never passed on under a wrong number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import av.container
+import av.error
+import av.video.stream
+
+from clipd.errors import MediaError
+from clipd.media.decoder import Decoder
+from clipd.media.door import Limits, opened
+from clipd.media.index import FrameIndex, track
+from clipd.media.orientation import Upright
+from clipd.media.probe import SourceInfo
+from clipd.model.timespan import FrameSpan
+
+
+class IndexWrong(MediaError):
+    """The file delivers other frames than its index says; build the index anew from decoded frames (`index.rebuild`)."""
+
+
+class _NotHere(Exception):
+    """Decoding from this sync frame does not lead to the span; an earlier one may."""
+
+
+HELD_BACK = 32
+"""How many frames wait, at most, until times out of order have proved to be no more than that."""
+
+EARLIER_SECONDS = 10
+"""How far ahead of a sync frame the second seek aims, for containers that seek inexactly."""
+
+
+def frames(
+    path: Path,
+    info: SourceInfo,
+    index: FrameIndex,
+    span: FrameSpan,
+    limits: Limits,
+    *,
+    threads: int = 0,
+    orient: bool = True,
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """The frames of `span` in order, each with its number; upright if `orient`, else as coded.
+
+    `frame.pts` is the index's, in `info.video.time_base`. `threads` is the number of decoder threads, 0 for all cores.
+    Memory is that of a few frames.
+
+    Raises:
+        IndexWrong: the file does not deliver what an index made from packets promises.
+        MediaError: a frame cannot be delivered; the words name its number.
+    """
+    upright = Upright(info.video.orientation, info.video.time_base) if orient else None
+    for number, frame in _exactly(path, info, index, span, limits, threads):
+        frame.pts = int(index.pts[number])
+        frame.time_base = index.time_base
+        yield number, frame if upright is None else upright(frame)
+
+
+def _exactly(
+    path: Path, info: SourceInfo, index: FrameIndex, span: FrameSpan, limits: Limits, threads: int
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """The frames of `span` as decoded, from the nearest sync frame that leads to them."""
+    for start in _starts(index, span.first):
+        begun = False
+        with opened(path, limits) as container:
+            decoder = Decoder(container, track(container, info), threads=threads)
+            try:
+                for number, frame in _numbered(container, decoder, index, start, span):
+                    begun = True
+                    yield number, frame
+                return
+            except _NotHere as error:
+                if begun or start is None:
+                    wrong = IndexWrong if index.method == "packets" else MediaError
+                    raise wrong(f"{path.name}: {error}", tail=decoder.last_words) from error
+
+
+def _starts(index: FrameIndex, first: int) -> list[int | None]:
+    """Where to start for frame `first`: the nearest sync frame, the one before it, the start of the file (None)."""
+    nearest = index.sync_before(first)
+    starts: list[int | None] = [nearest, index.sync_before(nearest - 1)] if nearest else []
+    return [start for start in starts if start] + [None]
+
+
+def _numbered(
+    container: av.container.InputContainer, decoder: Decoder, index: FrameIndex, start: int | None, span: FrameSpan
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """The frames of `span`, numbered by counting from `start`, each held back until the times delivered prove the count.
+
+    Some files give a few frames times out of order. That changes no count: what was delivered and what the index foresaw
+    are the same set again soon after. If they are not, a frame is missing or one too many.
+
+    Raises:
+        _NotHere: the frames do not come, or come damaged because decoding began at `start`.
+    """
+    held: list[tuple[int, av.VideoFrame]] = []
+    owed: set[int | None] = set()
+    number = start or 0
+    for frame in _delivered(container, decoder, index, start):
+        if number == index.count:
+            raise _NotHere(f"the file delivers more than the {index.count} frames it is known to have")
+        if start is not None and frame.is_corrupt and number <= span.first:
+            raise _NotHere(f"frame {number} comes damaged")
+        if index.seekable:
+            owed ^= {frame.pts} ^ {int(index.pts[number])}
+        if span.first <= number <= span.last:
+            held.append((number, frame))
+        number += 1
+        if not owed:
+            yield from held
+            held.clear()
+            if number > span.last:
+                return
+        elif len(held) > HELD_BACK or number > span.last + HELD_BACK:
+            break
+    missing = held[0][0] if held else number
+    raise _NotHere(f"frame {missing} of {index.count} cannot be delivered")
+
+
+def _delivered(
+    container: av.container.InputContainer, decoder: Decoder, index: FrameIndex, start: int | None
+) -> Iterator[av.VideoFrame]:
+    """Every frame that the decoder delivers, from sync frame `start` or, if None, from the first one on."""
+    if start is None:
+        for packet in decoder.packets():
+            yield from decoder.frames(packet)
+        return
+    first = int(index.pts[start])
+    reached = False
+    for packet in _packets_from(container, decoder, index, start):
+        for frame in decoder.frames(packet):
+            # Leading pictures of an open group come out first; without the group before, they are broken.
+            reached = reached or frame.pts == first
+            if reached:
+                yield frame
+
+
+def _packets_from(
+    container: av.container.InputContainer, decoder: Decoder, index: FrameIndex, start: int
+) -> Iterator[av.Packet[av.video.stream.VideoStream]]:
+    """The packets of the track from exactly the one that holds sync frame `start`."""
+    pts, dts = int(index.pts[start]), int(index.sync_dts[index.sync.searchsorted(start)])
+    earlier = dts - int(EARLIER_SECONDS / index.time_base)
+    for target in (pts, dts, earlier):
+        try:
+            container.seek(target, stream=decoder.stream)
+        except av.error.FFmpegError:
+            continue
+        packets = decoder.packets()
+        for packet in packets:
+            if packet.pts == pts and packet.is_keyframe:
+                yield packet
+                yield from packets
+                return
+            if not packet.size or (packet.is_keyframe and packet.pts is not None and packet.pts > pts):
+                break
+    raise _NotHere(f"the packet of sync frame {start} is not found by seeking")
