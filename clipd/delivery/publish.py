@@ -75,7 +75,7 @@ def _publish_one(source: Path, target: Path) -> None:
 
 
 def _make_way(layout: Layout, job: str, target: Path, now: datetime) -> Path | None:
-    if target.suffix == ".json" or atomic.size_of(target) is None:
+    if atomic.size_of(target) is None:
         return None
     owner = _owner(target)
     if owner == job:

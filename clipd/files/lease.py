@@ -9,6 +9,7 @@ that whoever takes a claim removes the former holder's staging.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,6 +91,22 @@ def holder(path: Path) -> str | None:
     """Who holds the claim at `path`, as `host, process 123`; None when nobody does."""
     owner = SoftFileLease(path).owner
     return None if owner is None else f"{owner.hostname}, process {owner.pid}"
+
+
+def seems_held(path: Path) -> bool:
+    """Is there a claim at `path` whose holder may be alive? A dead process of this machine is not."""
+    owner = SoftFileLease(path).owner
+    if owner is None:
+        return False
+    if owner.hostname != socket.gethostname():
+        return True
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,15 @@ class Record:
     last_error: str = ""
     next_try_at: str | None = None
     written_back: str | None = None
-    """`<revision>.<run>` of the receipt, or `failed`, that the sidecar was last told of."""
+    """`<revision>.<run>` of the receipt that the person was last told of."""
+    failure_told: bool = False
+    """Has the person been told of the failure that `state` and `last_error` name?"""
     changed_at: str = ""
+
+    @property
+    def closed(self) -> bool:
+        """Did the last work on this job end, and was its end told?"""
+        return self.state == "complete" or (self.state == "failed" and self.failure_told)
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,11 @@ class Receipt:
     def id(self) -> str:
         """`<revision>.<run>`."""
         return f"{self.revision}.{self.run}"
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """The paths of the videos among the outputs."""
+        return tuple(output.path for output in self.outputs if output.role == "video")
 
 
 @dataclass(frozen=True)

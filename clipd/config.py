@@ -1,0 +1,232 @@
+"""The settings of one tree: `clipd.yaml`, then the environment (`CLIPD_...`), then flags; each section is declared
+beside the code that it steers.
+
+A wrong setting is told with file, line, key and what would be right; an unknown key is an error, not ignored.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from clipd import log
+from clipd.annotations import ANNOTATIONS
+from clipd.errors import ConfigError, Rejected
+from clipd.files import document, lease, space
+from clipd.intake import watch
+from clipd.jobs import clip as clips
+from clipd.media.door import Limits
+from clipd.model.clip import Status
+from clipd.model.setting import setting
+from clipd.tree.layout import CONFIG_NAME, MARKER_NAME, Directories
+from clipd.worker import pool, retry
+
+LIMIT_BYTES = 1 << 20
+ENVIRONMENT_PREFIX = "CLIPD_"
+
+
+class Config(BaseSettings):
+    """All settings of one tree."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
+
+    root: Path = setting(Path(), "The folder that everything lies under; relative to the settings file.")
+    cameras: tuple[str, ...] = setting(
+        (), "Only clips of these cameras are processed here; empty is all. On rsync'd copies each machine owns its own."
+    )
+    failed_status: str = setting("Failed", "The status word that a clip gets when it cannot be processed.")
+    annotations: tuple[str, ...] = setting(
+        ("json",), "Formats of the truth sheet beside each output: json (always written), yaml, txt."
+    )
+    stop_seconds: float = setting(
+        30.0, "How long running clips may go on after SIGTERM before they are abandoned (and begun again).", unit="s", ge=0
+    )
+    cache: Path | None = setting(
+        None, "A local folder for what only speeds things up; null is clipd's folder in the user's cache."
+    )
+    directories: Directories = setting(Directories(), "Where the folders are.")
+    clips: clips.Settings = setting(clips.Settings(), "What is made of each clip.")
+    watch: watch.Settings = setting(watch.Settings(), "How new work is noticed.")
+    workers: pool.Settings = setting(pool.Settings(), "The worker processes.")
+    retry: retry.Settings = setting(retry.Settings(), "When failed work is tried again.")
+    claims: lease.Settings = setting(lease.Settings(), "How machines on one tree keep apart.")
+    space: space.Settings = setting(space.Settings(), "How full the disks may get.")
+    media: Limits = setting(Limits(), "Limits against hostile or broken media.")
+    log: log.Settings = setting(log.Settings(), "The log.")
+
+    @field_validator("annotations")
+    @classmethod
+    def _known_annotations(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in ANNOTATIONS]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no annotation format; there are {', '.join(ANNOTATIONS)}")
+        return names
+
+    @field_validator("failed_status")
+    @classmethod
+    def _no_status_of_ours(cls, word: str) -> str:
+        if not word.strip() or word.strip().casefold() in (Status.PROCESS.casefold(), Status.COMPLETE.casefold()):
+            raise ValueError("it must be a word of its own, not empty, Process or Complete")
+        return word
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Nothing but what `load` hands over and the environment; `load` has put the flags over the file."""
+        return env_settings, init_settings
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where this machine keeps what only speeds things up."""
+        if self.cache is not None:
+            return self.root / self.cache
+        base = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME")
+        return Path(base) / "clipd" if base else Path.home() / ".cache" / "clipd"
+
+
+def find(root: Path | None, config: Path | None) -> tuple[Path, Path | None]:
+    """The root and the settings file that are meant: as named, else the nearest tree at or above this folder.
+
+    Raises:
+        ConfigError: a file that was named is not there, or no tree is found.
+    """
+    if config is not None:
+        if not config.is_file():
+            raise ConfigError(f"{config} is not there; make a tree with its settings by: clipd init DIR")
+        return (root or config.parent).absolute(), config.absolute()
+    here = (root or Path.cwd()).absolute()
+    for folder in (here,) if root is not None else (here, *here.parents):
+        if (folder / MARKER_NAME).exists() or (folder / CONFIG_NAME).is_file():
+            file = folder / CONFIG_NAME
+            return folder, file if file.is_file() else None
+    raise ConfigError(f"{here} is not a clipd tree (no {MARKER_NAME}); make one with: clipd init {root or 'DIR'}")
+
+
+def load(root: Path, file: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
+    """The settings of the tree at `root`: `file`, over it the environment, over that `flags` (nested like the file).
+
+    Raises:
+        ConfigError: naming file, line, key and what would be right.
+    """
+    content: dict[str, Any] = {}
+    if file is not None:
+        try:
+            content = _read(file)
+        except OSError as error:
+            raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
+    if "root" in content and file is not None:
+        content["root"] = file.parent / str(content["root"])
+    if "root" not in content or flags and "root" in flags:
+        content["root"] = root
+    try:
+        config = Config(**content)
+        if flags:
+            config = _with_flags(config, flags)
+    except ValidationError as error:
+        raise ConfigError(_words(error, file)) from error
+    return config.model_copy(update={"root": config.root.absolute()})
+
+
+def _with_flags(config: Config, flags: Mapping[str, Any]) -> Config:
+    """Flags win over everything, the environment too, so they are laid over what those two gave."""
+    merged = _over(config.model_dump(), flags)
+    # Explicit values come last in the order of sources; with no environment to overrule them they stand.
+    return _Pinned(**merged)
+
+
+class _Pinned(Config):
+    """Settings that are complete: the environment has been asked already."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only the values handed over."""
+        return (init_settings,)
+
+
+def _over(base: Any, top: Any) -> Any:
+    if isinstance(base, Mapping) and isinstance(top, Mapping):
+        return {**base, **{key: _over(base.get(key), value) for key, value in top.items()}}
+    return top
+
+
+def _read(file: Path) -> dict[str, Any]:
+    data = file.read_bytes()
+    try:
+        content = document.load_yaml(data)
+    except Rejected as error:
+        raise ConfigError(f"{file}: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file}, line 1: settings are `name: value` lines; see clipd.example.yaml")
+    return content
+
+
+def _words(error: ValidationError, file: Path | None) -> str:
+    lines = []
+    positions = {} if file is None else _positions(file.read_text(encoding="utf-8"))
+    for problem in error.errors():
+        path = tuple(str(part) for part in problem["loc"])
+        key = ".".join(path)
+        variable = ENVIRONMENT_PREFIX + "__".join(path).upper()
+        if variable in os.environ:
+            where = f"environment variable {variable}"
+        else:
+            line = next((positions[path[:n]] for n in range(len(path), 0, -1) if path[:n] in positions), None)
+            where = f"{file}, line {line}" if line is not None else "command line or default"
+        lines.append(f"{where}: {key} = {problem['input']!r}: {_mend(problem, path)}")
+    return "\n".join(lines)
+
+
+def _mend(problem: Any, path: tuple[str, ...]) -> str:
+    if problem["type"] == "extra_forbidden":
+        return f"there is no setting of this name; there are {', '.join(_names(path[:-1]))}"
+    words = str(problem["msg"]).removeprefix("Value error, ")
+    return words[:1].lower() + words[1:]
+
+
+def _names(path: Iterable[str]) -> list[str]:
+    model: Any = Config
+    for part in path:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = None if field is None else field.annotation
+    return sorted(getattr(model, "model_fields", {}))
+
+
+def _positions(text: str) -> dict[tuple[str, ...], int]:
+    """The line of every key path in a YAML text."""
+    found: dict[tuple[str, ...], int] = {}
+
+    def visit(node: yaml.Node | None, path: tuple[str, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                found[(*path, str(key.value))] = key.start_mark.line + 1
+                visit(value, (*path, str(key.value)))
+        elif isinstance(node, yaml.SequenceNode):
+            for number, item in enumerate(node.value):
+                found[(*path, str(number))] = item.start_mark.line + 1
+                visit(item, (*path, str(number)))
+
+    visit(yaml.compose(text, Loader=yaml.SafeLoader), ())
+    return found

@@ -1,0 +1,469 @@
+"""The daemon: the one place where objects are built and joined.
+
+One thread does everything: it takes hints, scans in slices, hands the oldest due jobs to the pool, and watches over
+what runs. Other threads (file events, the pool) only put messages into its queue.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import queue
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from loguru import logger
+
+from clipd import __version__, log
+from clipd.clock import Clock, SystemClock, stamp
+from clipd.config import Config
+from clipd.delivery.staging import abandoned, remove
+from clipd.errors import ClipdError, ConfigError, Deferred
+from clipd.files import lease
+from clipd.intake.scan import Scan
+from clipd.intake.settle import Settling
+from clipd.intake.watch import Hint, Watch
+from clipd.lifecycle import Workplace, process
+from clipd.model.job import Job
+from clipd.model.outcome import Outcome, Verdict
+from clipd.report.health import Health, notify, write_health
+from clipd.tree import record as records
+from clipd.tree.layout import Layout
+from clipd.tree.marker import require_root, require_same_share
+from clipd.worker.pool import Ended, Pool
+
+SLICE_SECONDS = 0.05
+"""How long a walk of the tree may go on before waiting messages are looked at."""
+BEAT_SECONDS = 5.0
+"""How often the daemon says on the share that it is alive."""
+STRAY_SECONDS = 3600.0
+"""How often abandoned staging folders are looked for."""
+CANCEL_PATIENCE_SECONDS = 5.0
+"""How long a worker gets to notice by itself that its clip was cancelled."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The administrator asks for something: `stop` or `reload`."""
+
+    name: str
+
+
+@dataclass
+class Held:
+    """A job that waits: why, and until when (monotonic seconds)."""
+
+    why: str
+    until: float
+    settled: bool = False
+    """Is there nothing that a single pass could wait for?"""
+    sighting: lease.Heartbeat | None = None
+    since: float = 0.0
+
+
+@dataclass
+class Tally:
+    """What one run of the daemon did, for its closing words and exit code."""
+
+    complete: list[Outcome] = field(default_factory=list)
+    failed: list[tuple[Job, str]] = field(default_factory=list)
+
+
+class Daemon:
+    """Serves one tree until it is told to stop, or (`once`) until everything that is due has been done."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        once: bool = False,
+        reload: Callable[[], Config] | None = None,
+        clock: Clock | None = None,
+        told: Callable[[Job, Outcome], None] | None = None,
+    ) -> None:
+        """Join the parts; nothing is touched before `run`.
+
+        Args:
+            config: the settings.
+            once: one pass over everything that is due, then end.
+            reload: reads the settings again, on SIGHUP.
+            clock: where time comes from.
+            told: is told of every outcome, in the daemon's thread.
+        """
+        self.config = config
+        self.layout = Layout(config.root, config.directories)
+        self.clock = clock or SystemClock()
+        self.tally = Tally()
+        self.id = uuid.uuid4().hex
+        self.host = socket.gethostname()
+        self._once, self._reload, self._told = once, reload, told
+        self._messages: queue.SimpleQueue[Hint | Ended | Signal] = queue.SimpleQueue()
+        self._share_offset = 0.0
+        self._scan = self._new_scan()
+        self._held: dict[str, Held] = {}
+        self._last_words: dict[str, str] = {}
+        self._taken = 0
+        self._walk: Iterator[str] | None = None
+        self._next_walk = self._next_beat = self._next_sweep = 0.0
+        self._scanned = False
+        self._root_trouble = ""
+        self._stopping = False
+        self._renewing = False
+        self._progress: dict[str, tuple[object, float]] = {}
+        self._unasked: dict[str, float] = {}
+        self._pool = self._new_pool()
+        self._watch: Watch | None = None
+
+    def run(self) -> int:
+        """Work; the exit code: 0 all well, 1 when something failed."""
+        require_same_share(self.layout)
+        for name in ("source", "sidecars", "outputs"):
+            getattr(self.layout, name).mkdir(parents=True, exist_ok=True)
+        signal.signal(signal.SIGTERM, lambda *_: self._messages.put(Signal("stop")))
+        signal.signal(signal.SIGINT, lambda *_: self._messages.put(Signal("stop")))
+        if self._reload is not None:
+            signal.signal(signal.SIGHUP, lambda *_: self._messages.put(Signal("reload")))
+        logger.info("clipd {} serves {} with {} workers", __version__, self.layout.root, self._pool.settings.worker_count)
+        self._watch = Watch((self.layout.sidecars,), self.config.watch, self._messages.put)
+        try:
+            while not self._stopping:
+                self._turn()
+                if self._once and self._done:
+                    break
+            return self._finish()
+        finally:
+            self._watch.stop()
+            self.layout.heartbeat(self._beat_name).unlink(missing_ok=True)
+
+    # --- one turn -----------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        self._take_messages()
+        if not self._root_is_there():
+            return
+        self._scan.look_again()
+        self._walk_on()
+        self._hand_out()
+        self._watch_over()
+        self._beat()
+
+    def _take_messages(self) -> None:
+        """Wait for a message or for the next thing that is due, then take all there are."""
+        with suppress(queue.Empty):
+            message = self._messages.get(timeout=self._idle_seconds())
+            while True:
+                self._take(message)
+                message = self._messages.get_nowait()
+
+    def _take(self, message: Hint | Ended | Signal) -> None:
+        match message:
+            case Hint(path, closed):
+                self._scan.hint(path, closed=closed)
+            case Ended():
+                self._take_end(message)
+            case Signal("stop"):
+                if self._stopping:
+                    logger.warning("told again to stop: abandoning what runs")
+                    os._exit(1)
+                self._stopping = True
+            case Signal("reload"):
+                self._take_settings()
+
+    def _idle_seconds(self) -> float:
+        if self._walk is not None:
+            return 0.0
+        now = self.clock.monotonic()
+        due = [self._next_walk, self._next_beat, *self._scan.unsettled.values()]
+        if self._pool.free:
+            due += [held.until for held in self._held.values() if held.until > now]
+        if self._pool.running:
+            due.append(now + 1.0)
+        return min(max(0.01, min(due) - now), 1.0)
+
+    def _root_is_there(self) -> bool:
+        try:
+            require_root(self.layout)
+        except Deferred as error:
+            if not self._root_trouble:
+                logger.warning("waiting: {}", error)
+                notify(f"STATUS=waiting: {error}")
+            self._root_trouble = str(error)
+            notify("WATCHDOG=1")
+            return False
+        if self._root_trouble:
+            logger.info("the share is back: {}", self.layout.root)
+            self._root_trouble = ""
+            self._next_walk = 0.0
+        return True
+
+    # --- noticing -----------------------------------------------------------------------------------------------
+
+    def _walk_on(self) -> None:
+        """Take another slice of the full scan, when one is due or under way."""
+        now = self.clock.monotonic()
+        if self._walk is None:
+            if now < self._next_walk:
+                return
+            self._walk, self._taken = self._scan.walk(), self._taken if self._once else 0
+        deadline = now + SLICE_SECONDS
+        for _ in self._walk:
+            if self.clock.monotonic() >= deadline:
+                return
+        self._walk = None
+        trusted = self._watch is not None and self._watch.trusted
+        pause = self.config.watch.rescan_seconds if trusted else self.config.watch.interval_seconds
+        self._next_walk = self.clock.monotonic() + pause
+        if not self._scanned:
+            self._scanned = True
+            notify("READY=1")
+
+    # --- handing out --------------------------------------------------------------------------------------------
+
+    def _hand_out(self) -> None:
+        """Give the oldest due jobs to free workers."""
+        if self._renewing:
+            self._renew_pool()
+        room = min(self._pool.free, self._batch_room())
+        if room <= 0 or self._renewing or self._paused():
+            return
+        now = self.clock.monotonic()
+        running = self._pool.running
+        due = (
+            job
+            for job in self._scan.jobs
+            if job.id not in running
+            and self._is_ours(job)
+            and (job.id not in self._held or self._held[job.id].until <= now)
+        )
+        for job in heapq.nsmallest(room, due, key=lambda job: job.order):
+            self._start(job, now)
+
+    def _start(self, job: Job, now: float) -> None:
+        claim = self.layout.claim(job.id)
+        patience = lease.TAKE_OVER_PATIENCE_SECONDS
+        if lease.seems_held(claim):
+            held = self._held.get(job.id)
+            sighting = lease.heartbeat(claim)
+            if held is None or held.sighting != sighting:
+                who = lease.holder(claim) or "somebody"
+                self._held[job.id] = Held(f"worked on by {who}", now + 1.0, settled=True, sighting=sighting, since=now)
+                return
+            if now - held.since < self.config.claims.lease_seconds:
+                held.until = now + 1.0
+                return
+            patience = self.config.claims.lease_seconds * 1.5
+        self._held.pop(job.id, None)
+        self._taken += 1
+        self._pool.submit(job, self._workplace, self._last_words.pop(job.id, ""), patience)
+
+    def _batch_room(self) -> int:
+        size = self.config.workers.batch_size
+        return max(0, size - self._taken) if size else 1 << 30
+
+    def _is_ours(self, job: Job) -> bool:
+        return not self.config.cameras or job.camera in self.config.cameras
+
+    def _paused(self) -> bool:
+        return self.layout.pause.exists()
+
+    # --- watching over ------------------------------------------------------------------------------------------
+
+    def _take_end(self, ended: Ended) -> None:
+        job, now = ended.job, self.clock.monotonic()
+        self._progress.pop(job.id, None)
+        self._unasked.pop(job.id, None)
+        if ended.outcome is None:
+            logger.bind(job=job.id).warning("{}: {}", job.name, ended.loss)
+            self._last_words[job.id] = ended.loss
+            outcome = Outcome(Verdict.RETRY, ended.loss, again_in_seconds=1.0)
+        else:
+            outcome = ended.outcome
+        if outcome.verdict is Verdict.COMPLETE:
+            self.tally.complete.append(outcome)
+        elif outcome.verdict is Verdict.FAILED:
+            self.tally.failed.append((job, outcome.message))
+        if self._told is not None:
+            self._told(job, outcome)
+        wait = 0.5 if outcome.again_in_seconds is None else outcome.again_in_seconds
+        passing = outcome.verdict in (Verdict.DEFERRED, Verdict.BUSY)
+        self._held[job.id] = Held(outcome.message, now + wait, settled=passing)
+        self._scan.hint(str(self.layout.root / job.origin), closed=True)
+
+    def _watch_over(self) -> None:
+        """Stop attempts that do not get on, and those whose clip no longer asks for them."""
+        now = self.clock.monotonic()
+        limit = self.config.workers.no_progress_seconds
+        for job in self._pool.running_jobs:
+            if self._scan.refuses(job):
+                if now - self._unasked.setdefault(job.id, now) > CANCEL_PATIENCE_SECONDS:
+                    self._pool.cancel(job.id, "the clip no longer asks for it")
+                continue
+            self._unasked.pop(job.id, None)
+            note = records.read_progress(self.layout, job.id)
+            state = None if note is None else (note.stage, note.done, note.pid)
+            known, since = self._progress.get(job.id, (object(), now))
+            if known != state:
+                self._progress[job.id] = (state, now)
+            elif limit and now - since > limit:
+                self._progress.pop(job.id)
+                self._pool.cancel(job.id, f"it did not get on for {limit:g} s (workers.no_progress_seconds)")
+
+    def _beat(self) -> None:
+        """Say on the share that this daemon is alive and what it waits for; learn the share's clock from it."""
+        now = self.clock.monotonic()
+        if now < self._next_beat:
+            return
+        self._next_beat = now + BEAT_SECONDS
+        notify("WATCHDOG=1")
+        wanted = {job.id for job in self._scan.jobs}
+        self._held = {job: held for job, held in self._held.items() if job in wanted}
+        path = self.layout.heartbeat(self._beat_name)
+        try:
+            write_health(path, self._health())
+            self._share_offset = path.stat().st_mtime - time.time()
+            if now >= self._next_sweep:
+                self._next_sweep = now + STRAY_SECONDS
+                self._sweep_strays()
+        except (ClipdError, OSError) as error:
+            logger.warning("the share cannot be written: {}", error)
+
+    def _sweep_strays(self) -> None:
+        """Remove staging folders that nobody works in: their job is not claimed, and they are old."""
+        for folder in abandoned(self.layout, self._pool.running):
+            held = lease.heartbeat(self.layout.claim(folder.name.split(".", 1)[0])) is not None
+            old = time.time() + self._share_offset - folder.stat().st_mtime > STRAY_SECONDS
+            if old and not held:
+                logger.info("removing what a killed attempt left: {}", folder.name)
+                remove(folder)
+
+    # --- settings and ends --------------------------------------------------------------------------------------
+
+    def _take_settings(self) -> None:
+        assert self._reload is not None  # noqa: S101 - the signal is only handled when there is one
+        try:
+            config = self._reload()
+            if (config.root, config.directories) != (self.config.root, self.config.directories):
+                raise ConfigError("root and directories cannot change while clipd runs; restart it")
+        except ConfigError as error:
+            logger.error("the settings were not taken, everything stays as it was: {}", error)
+            return
+        self._renewing = config.workers != self.config.workers or config.log != self.config.log
+        former, self.config = self.config, config
+        self._scan.ignore = config.watch.ignore
+        self._scan.settling.settle_seconds = config.watch.settle_seconds
+        if config.watch.mode != former.watch.mode and self._watch is not None:
+            self._watch.stop()
+            self._watch = Watch((self.layout.sidecars,), config.watch, self._messages.put)
+        log.start(config.log, self.layout.root)
+        self._next_walk = 0.0
+        logger.info("the settings were read again")
+
+    def _renew_pool(self) -> None:
+        """Replace the workers, once the former ones have finished, because their settings changed."""
+        if not self._pool.running:
+            self._pool.stop(0)
+            self._pool = self._new_pool()
+            self._renewing = False
+
+    @property
+    def _done(self) -> bool:
+        """Has a single pass done all it can do?"""
+        if not self._scanned or self._walk is not None or self._scan.unsettled or self._pool.running:
+            return False
+        if not self._messages.empty():
+            return False
+        if self._paused() or not self._batch_room():
+            return True
+        return all(
+            job.id in self._held and self._held[job.id].settled for job in self._scan.jobs if self._is_ours(job)
+        )
+
+    def _finish(self) -> int:
+        notify("STOPPING=1")
+        if self._pool.running:
+            logger.info("stopping: {} clips may finish within {:g} s", len(self._pool.running), self.config.stop_seconds)
+        self._pool.stop(self.config.stop_seconds)
+        with suppress(queue.Empty):
+            while True:
+                message = self._messages.get_nowait()
+                if isinstance(message, Ended):
+                    self._take_end(message)
+        logger.info("stopped: {} complete, {} failed", len(self.tally.complete), len(self.tally.failed))
+        return 1 if self._once and (self.tally.failed or self._scan.unreadable) else 0
+
+    @property
+    def waiting(self) -> list[tuple[Job, str]]:
+        """The jobs that wait, and why."""
+        return [
+            (job, self._held[job.id].why if job.id in self._held else "its turn")
+            for job in sorted(self._scan.jobs, key=lambda job: job.order)
+            if self._is_ours(job) and job.id not in self._pool.running
+        ]
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Sidecars and folders that cannot be read (path relative to the root), and why."""
+        return {self.layout.relative(self.layout.root / path): why for path, why in self._scan.unreadable.items()}
+
+    # --- parts --------------------------------------------------------------------------------------------------
+
+    @property
+    def _beat_name(self) -> str:
+        return f"{self.host}.{os.getpid()}"
+
+    @property
+    def _workplace(self) -> Workplace:
+        config = self.config
+        return Workplace(
+            layout=self.layout,
+            host=self.host,
+            daemon=self.id,
+            cache=config.cache_folder,
+            threads=config.workers.threads_each,
+            claims=config.claims,
+            retry=config.retry,
+            space=config.space,
+            limits=config.media,
+            kinds={"clip": config.clips},
+            annotations=config.annotations,
+            failed_status=config.failed_status,
+            share_offset=self._share_offset,
+            clock=self.clock,
+        )
+
+    def _new_pool(self) -> Pool:
+        worker_log = self.config.log.model_copy(update={"rotation": None})
+        return Pool(self.config.workers, process, log.start, (worker_log, self.layout.root), self._messages.put)
+
+    def _new_scan(self) -> Scan:
+        return Scan(
+            layout=self.layout,
+            clock=self.clock,
+            ignore=self.config.watch.ignore,
+            settling=Settling(self.config.watch.settle_seconds),
+            share_offset=lambda: self._share_offset,
+            report=lambda path, words: logger.warning("{}: {}", path, words),
+        )
+
+    def _health(self) -> Health:
+        waiting = self.waiting[:1000]
+        return Health(
+            host=self.host,
+            pid=os.getpid(),
+            daemon=self.id,
+            version=__version__,
+            at=stamp(datetime.now(UTC)),
+            workers=self._pool.settings.worker_count,
+            running=sorted(self._pool.running),
+            waiting={job.id: why for job, why in waiting},
+            unreadable=dict(list(self.unreadable.items())[:1000]),
+            events=self._watch is not None and self._watch.trusted,
+            paused=self._paused(),
+        )

@@ -1,0 +1,89 @@
+"""A clip in a sidecar: its wish is the entry, its answer the entry's `status`, `export_path` and `error`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from clipd.clock import stamp
+from clipd.delivery.origins.wish import Answer, Wish
+from clipd.delivery.writeback import WriteBack, write_back
+from clipd.errors import Rejected, Temporary
+from clipd.files import lease
+from clipd.files.atomic import read_regular
+from clipd.files.walk import look
+from clipd.jobs.naming import output_stem
+from clipd.model.clip import Clip, Status
+from clipd.model.job import Job
+from clipd.tree import sidecar
+from clipd.tree.layout import Layout
+
+
+class SidecarOrigin:
+    """Reads and answers entries of sidecars."""
+
+    def read(self, layout: Layout, job: Job) -> Wish | None:
+        """The clip as it stands in its sidecar; None when sidecar or clip is gone."""
+        path = layout.root / job.origin
+        if look(path) is None:
+            return None
+        try:
+            data, _ = read_regular(path, sidecar.LIMIT_BYTES)
+            entries = sidecar.parse(data).entries
+        except Rejected as error:
+            raise Temporary(f"{job.origin} cannot be read just now: {error}") from error
+        found = [entry for entry in entries if entry.key == job.key and entry.problem is None]
+        return self._wish(layout, path, found[0], entries) if found else None
+
+    def answer(
+        self,
+        layout: Layout,
+        job: Job,
+        answer: Answer,
+        *,
+        still: Callable[[Wish], bool],
+        claims: lease.Settings,
+        now: datetime,
+        settle: Callable[[float], None],
+    ) -> WriteBack:
+        """Write status, export_path and error into the entry; two daemons may finish two clips of one file."""
+        path = layout.root / job.origin
+        changes: dict[str, object] = {"status": answer.status, "modified_at": stamp(now)}
+        if answer.error is None:
+            changes["export_path"] = list(answer.outputs)
+        else:
+            changes["error"] = answer.error
+        try:
+            with lease.claimed(layout.sidecar_claim(job.origin), claims, wait_seconds=claims.lease_seconds * 1.5):
+                return write_back(
+                    path,
+                    job.key,
+                    expect=lambda entry: still(self._wish(layout, path, entry, ())),
+                    changes=changes,
+                    remove=("error",) if answer.error is None else (),
+                    settle=settle,
+                )
+        except lease.Taken as holder:
+            raise Temporary(f"{job.origin} is being written by {holder}") from None
+
+    def _wish(self, layout: Layout, path: Path, entry: sidecar.Entry, entries: tuple[sidecar.Entry, ...]) -> Wish:
+        def request() -> Clip:
+            clip = entry.clip()
+            _refuse_rivals(layout, path, entry, entries)
+            return clip
+
+        return Wish(sidecar.stand(entry), entry.due, request)
+
+
+def _refuse_rivals(layout: Layout, path: Path, entry: sidecar.Entry, entries: tuple[sidecar.Entry, ...]) -> None:
+    """Two clips of one sidecar that would write the same file are both refused, each with the other's name."""
+    video = layout.place(path).video
+    mine = output_stem(video, entry.name).casefold()
+    for other in entries:
+        same = other.key != entry.key and output_stem(video, other.name or "").casefold() == mine
+        if same and (other.status or "").strip().casefold() != Status.DRAFT.casefold():
+            raise Rejected(
+                f"the clips {entry.name!r} and {other.name!r} (line {other.line}) would both be written to "
+                f"{output_stem(video, entry.name)}; give one of them another name"
+            )

@@ -1,0 +1,61 @@
+"""What every origin offers: the wish as it stands now, and a way to answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from clipd.delivery.writeback import WriteBack
+from clipd.files import lease
+from clipd.model.job import Job
+from clipd.tree.layout import Layout
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks for at this moment."""
+
+    stand: str
+    """A hash of the wish exactly as it stands, clipd's own keys included."""
+    due: bool
+    """Does it ask for work?"""
+    request: Callable[[], Any]
+    """Validates the wish and returns what the job kind runs; raises `Rejected` with words for the person."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the person is told: the outputs of a finished job, or the error of a failed one."""
+
+    outputs: tuple[str, ...] = ()
+    error: str | None = None
+    status: str = ""
+    """The status word to write."""
+
+
+class Origin(Protocol):
+    """Reads wishes of one kind and answers them."""
+
+    def read(self, layout: Layout, job: Job) -> Wish | None:
+        """The wish as it stands; None when it is gone.
+
+        Raises:
+            Temporary: it cannot be read at this moment.
+        """
+        ...
+
+    def answer(
+        self,
+        layout: Layout,
+        job: Job,
+        answer: Answer,
+        *,
+        still: Callable[[Wish], bool],
+        claims: lease.Settings,
+        now: datetime,
+        settle: Callable[[float], None],
+    ) -> WriteBack:
+        """Write `answer` where the person looks, unless `still` says that their wish is another one by now."""
+        ...

@@ -1,0 +1,79 @@
+"""Admission: what a settled sidecar asks for, as jobs with stable ids.
+
+Only what is needed to queue a job is read here; the clip itself is validated under the claim, where a rejection can be
+written back. Entries that cannot even be told apart (no name, an id used twice) are problems of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clipd.errors import Rejected
+from clipd.files.atomic import read_regular
+from clipd.model.job import Job, job_id
+from clipd.tree import sidecar
+from clipd.tree.layout import Layout
+
+KIND = "clip"
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What one sidecar asks for, and what is wrong with it."""
+
+    jobs: tuple[Job, ...]
+    problems: tuple[str, ...] = ()
+
+
+def admit(layout: Layout, path: Path) -> Admission:
+    """The jobs that the sidecar at `path` asks for.
+
+    Raises:
+        Rejected: it is no regular file, too large, or does not parse (with line and column).
+        Temporary: it changed while it was read, or the share failed.
+    """
+    origin = layout.relative(path)
+    try:
+        origin.encode()
+    except UnicodeEncodeError:
+        raise Rejected("its path is not valid UTF-8 and cannot be written down; rename the file or folder") from None
+    data, seen = read_regular(path, sidecar.LIMIT_BYTES)
+    entries = sidecar.parse(data).entries
+    written = datetime.fromtimestamp(seen.st_mtime, UTC)
+    place = layout.place(path)
+    jobs = tuple(
+        Job(
+            id=job_id(KIND, origin, entry.key),
+            kind=KIND,
+            origin=origin,
+            key=entry.key,
+            name=f"{place.video} / {entry.name}",
+            camera=place.camera,
+            session=place.session,
+            priority=_priority(entry),
+            requested_at=_requested_at(entry, written),
+        )
+        for entry in entries
+        if entry.due and entry.problem is None
+    )
+    return Admission(jobs, tuple(entry.problem for entry in entries if entry.problem is not None))
+
+
+def _priority(entry: sidecar.Entry) -> int:
+    value = entry.raw.get("priority")
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _requested_at(entry: sidecar.Entry, written: datetime) -> datetime:
+    """When the person asked: the clip's `modified_at` where it is a time not later than the file's own."""
+    value = entry.raw.get("modified_at")
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return written
+        moment = moment if moment.tzinfo is not None else moment.astimezone()
+        return min(moment, written)
+    return written

@@ -1,0 +1,152 @@
+"""The scan: a full, ordered look at the sidecar tree is the truth about what there is to do; events only say where.
+
+A scan of an unchanged tree costs one `stat` per sidecar; only sidecars that look different are read. It can be taken
+in slices, so that a fresh event never waits for a long walk to end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clipd.clock import Clock
+from clipd.errors import ClipdError
+from clipd.files.walk import Look, files, look
+from clipd.intake.admit import Admission, admit
+from clipd.intake.settle import Settling
+from clipd.model.job import Job
+from clipd.tree.layout import Layout
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the scan knows of one sidecar: how it looked when it was read, and what it asked for then."""
+
+    look: Look
+    admission: Admission
+
+
+@dataclass
+class Scan:
+    """The memory of the sidecar tree: which sidecars there are and which jobs they ask for."""
+
+    layout: Layout
+    clock: Clock
+    ignore: tuple[str, ...]
+    settling: Settling
+    share_offset: Callable[[], float]
+    """The share's wall clock minus ours, in seconds."""
+    report: Callable[[str, str], None]
+    """Told (path relative to the root, words) of everything that cannot be read; once per state of the file."""
+    seen: dict[str, Seen] = field(default_factory=dict)
+    unsettled: dict[str, float] = field(default_factory=dict)
+    """Sidecars that must hold still first: path -> monotonic time of the next look."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    _suspects: dict[str, Look] = field(default_factory=dict)
+
+    @property
+    def jobs(self) -> Iterator[Job]:
+        """Every job that a settled sidecar asks for at present."""
+        return (job for seen in self.seen.values() for job in seen.admission.jobs)
+
+    def refuses(self, job: Job) -> bool:
+        """Has the sidecar of `job` been read, and does it not ask for that job?"""
+        path = str(self.layout.root / job.origin)
+        seen = self.seen.get(path)
+        return seen is not None and path not in self.unreadable and job.id not in {j.id for j in seen.admission.jobs}
+
+    def walk(self) -> Iterator[str]:
+        """Look at the whole tree, one sidecar per step; what is gone is forgotten at the end.
+
+        Yields the path of every sidecar looked at, so that the caller can stop in between and come back.
+        """
+        found: set[str] = set()
+        failed: list[str] = []
+
+        def unlistable(folder: str, error: OSError) -> None:
+            failed.append(folder)
+            self._say(folder, f"cannot list this folder: {error.strerror}")
+
+        for path, seen in files(
+            self.layout.sidecars, wanted=self.layout.is_sidecar, ignore=self.ignore, unreadable=unlistable
+        ):
+            found.add(path)
+            self.look_at(path, seen)
+            yield path
+        for path in [path for path in self.seen | self.unsettled if path not in found]:
+            if not any(path.startswith(folder) for folder in failed) and look(Path(path)) is None:
+                self._forget(path)
+
+    def look_again(self) -> None:
+        """Look at the unsettled sidecars whose time has come."""
+        now = self.clock.monotonic()
+        for path in [path for path, due in self.unsettled.items() if due <= now]:
+            self.hint(path)
+
+    def hint(self, path: str, *, closed: bool = False) -> None:
+        """Somebody says that something happened at `path` (a sidecar, or a folder that may hold some)."""
+        seen = look(Path(path))
+        if seen is None:
+            below = path + os.sep
+            for known in [known for known in self.seen | self.unsettled if known == path or known.startswith(below)]:
+                self._forget(known)
+        elif self.layout.is_sidecar(os.path.basename(path)) and Path(path).is_file():  # noqa: PTH119 - a hot path
+            self.look_at(path, seen, closed=closed)
+        elif Path(path).is_dir():
+            for found, found_look in files(
+                Path(path), wanted=self.layout.is_sidecar, ignore=self.ignore, unreadable=lambda _folder, _error: None
+            ):
+                self.look_at(found, found_look)
+
+    def look_at(self, path: str, seen: Look, *, closed: bool = False) -> None:
+        """Take note of a sidecar that looks like `seen`: read it when it changed and has settled."""
+        known = self.seen.get(path)
+        if known is not None and known.look == seen:
+            self.unsettled.pop(path, None)
+            return
+        wait = self.settling.wait(
+            path,
+            seen,
+            monotonic=self.clock.monotonic(),
+            share_now=self.clock.now().timestamp() + self.share_offset(),
+            closed=closed,
+        )
+        if wait > 0:
+            self.unsettled[path] = self.clock.monotonic() + wait
+            return
+        self.unsettled.pop(path, None)
+        self._read(path, seen)
+
+    def _read(self, path: str, seen: Look) -> None:
+        try:
+            admission = admit(self.layout, Path(path))
+        except ClipdError as error:
+            if self._suspects.get(path) != seen:
+                # Perhaps an editor is half way through saving in place: believe it when it is still so a moment later.
+                self._suspects[path] = seen
+                self.unsettled[path] = self.clock.monotonic() + self.settling.settle_seconds
+                return
+            # Never touched, and not forgotten: it counts again when it looks different.
+            self.seen[path] = Seen(seen, Admission(()))
+            self._say(path, str(error))
+            return
+        self.unreadable.pop(path, None)
+        self._suspects.pop(path, None)
+        # The look from before the reading: a save in between makes the next look differ, and it is read again.
+        self.seen[path] = Seen(seen, admission)
+        for problem in admission.problems:
+            self.report(self.layout.relative(Path(path)), problem)
+
+    def _say(self, path: str, words: str) -> None:
+        if self.unreadable.get(path) != words:
+            self.unreadable[path] = words
+            self.report(self.layout.relative(Path(path)), words)
+
+    def _forget(self, path: str) -> None:
+        self.seen.pop(path, None)
+        self.unsettled.pop(path, None)
+        self.unreadable.pop(path, None)
+        self._suspects.pop(path, None)
+        self.settling.forget(path)

@@ -1,0 +1,151 @@
+"""Watching: the kernel's file events, as hints where to look.
+
+Events may be lost (queue overflow, watch limit, a folder recreated) and never come for what another machine writes to
+a network share. So they only ever say "look here now"; the scan finds everything without them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from loguru import logger
+from watchdog.events import (
+    EVENT_TYPE_CLOSED,
+    EVENT_TYPE_CLOSED_NO_WRITE,
+    EVENT_TYPE_MOVED,
+    EVENT_TYPE_OPENED,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+from clipd.files.walk import NOT_THERE_YET
+from clipd.model.setting import Section, setting
+
+EVENTLESS = {
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "vboxsf",
+    "vmhgfs", "drvfs", "davfs", "virtiofs", "ncpfs", "ocfs2", "gfs2",
+}  # fmt: skip
+"""Filesystems on which the kernel does not hear what other machines write; every `fuse.*` one counts too."""
+
+
+class Settings(Section):
+    """How new work is noticed."""
+
+    mode: Literal["auto", "events", "polling"] = setting(
+        "auto", "How changes are noticed; auto polls where the filesystem type cannot be trusted with events."
+    )
+    interval_seconds: float = setting(
+        5.0, "How often the tree is looked at where events cannot be had.", unit="s", gt=0
+    )
+    rescan_seconds: float = setting(
+        60.0, "How often the whole tree is looked at even where events work, because events get lost.", unit="s", gt=0
+    )
+    settle_seconds: float = setting(
+        1.0, "How long a file must hold still before it counts, unless the kernel said it is closed.", unit="s", ge=0
+    )
+    ignore: tuple[str, ...] = setting(
+        NOT_THERE_YET, "Shell patterns of file and folder names that are not there yet, or not people's files."
+    )
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Something happened at `path`; `closed` when its writer closed it or renamed it into place."""
+
+    path: str
+    closed: bool
+
+
+class Watch:
+    """The kernel's events below some folders, or nothing where they cannot be had."""
+
+    def __init__(self, folders: tuple[Path, ...], settings: Settings, tell: Callable[[Hint], None]) -> None:
+        """Start watching `folders`; `tell` is called from another thread for every event."""
+        self._observer = Observer()
+        self._watched = []
+        handler = _Teller(tell)
+        for folder in folders:
+            if not _worth_watching(folder, settings):
+                continue
+            try:
+                self._watched.append(self._observer.schedule(handler, str(folder), recursive=True))
+            except OSError as error:
+                logger.warning(_no_watch_words(folder, error, settings))
+        try:
+            self._observer.start()
+        except OSError as error:
+            self._watched.clear()
+            logger.warning(_no_watch_words(folders[0], error, settings))
+        self._all = len(self._watched) == len(folders)
+
+    @property
+    def trusted(self) -> bool:
+        """Do events come from every folder, and is the watching thread alive?"""
+        return self._all and self._observer.is_alive()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join(timeout=5)
+
+
+class _Teller(FileSystemEventHandler):
+    def __init__(self, tell: Callable[[Hint], None]) -> None:
+        self._tell = tell
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type in (EVENT_TYPE_OPENED, EVENT_TYPE_CLOSED_NO_WRITE):
+            return
+        if event.event_type == EVENT_TYPE_MOVED:
+            self._tell(Hint(os.fsdecode(event.src_path), closed=False))
+            self._tell(Hint(os.fsdecode(event.dest_path), closed=True))
+            return
+        # A file renamed into the tree from outside shows as "created" without a writer: the scan lets it settle.
+        self._tell(Hint(os.fsdecode(event.src_path), closed=event.event_type == EVENT_TYPE_CLOSED))
+
+
+def filesystem_type(folder: Path) -> str:
+    """The type of the filesystem that holds `folder` (`ext4`, `nfs4`, ...), from /proc/mounts; "" when unknown."""
+    try:
+        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+    here, best, kind = str(folder.resolve()), "", ""
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        point = fields[1].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+        if len(point) >= len(best) and (here == point or here.startswith(point.rstrip("/") + "/")):
+            best, kind = point, fields[2]
+    return kind
+
+
+def has_events(folder: Path) -> bool:
+    """Can the kernel's events be trusted below `folder`?"""
+    kind = filesystem_type(folder)
+    return kind not in EVENTLESS and not kind.startswith("fuse")
+
+
+def _worth_watching(folder: Path, settings: Settings) -> bool:
+    if settings.mode == "polling" or not folder.is_dir():
+        return False
+    if settings.mode == "auto" and not has_events(folder):
+        logger.info(
+            "{} is on {}, where events of other machines do not arrive: looking every {:g} s",
+            folder, filesystem_type(folder), settings.interval_seconds,
+        )  # fmt: skip
+        return False
+    return True
+
+
+def _no_watch_words(folder: Path, error: OSError, settings: Settings) -> str:
+    reason = "the limit fs.inotify.max_user_watches is reached" if error.errno == errno.ENOSPC else error.strerror
+    if error.errno == errno.EMFILE:
+        reason = "the limit fs.inotify.max_user_instances is reached"
+    return f"no file events for {folder} ({reason}): looking every {settings.interval_seconds:g} s instead"

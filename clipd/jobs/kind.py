@@ -1,0 +1,68 @@
+"""What every kind of job offers the lifecycle; a new kind is one file with this shape and one line in `KINDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from clipd.media.door import Limits
+from clipd.model.artifact import Artifact
+from clipd.model.job import Job
+from clipd.model.setting import Section
+from clipd.tree.layout import Layout
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that was understood: what is read, and all that decides what comes out."""
+
+    request: Any
+    source: Path
+    source_name: str
+    """The source's path relative to the root, for people."""
+    decides: Mapping[str, Any]
+    """Everything but the source's content that decides the outputs; plain values, hashed into the revision."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a running job may use."""
+
+    staging: Path
+    """An empty folder on the destination's filesystem; every file is written here."""
+    cache: Path | None
+    """A local folder for what only speeds things up."""
+    threads: int
+    """Codec threads."""
+    limits: Limits
+    checkpoint: Callable[[str, int, int], None]
+    """`checkpoint(stage, done, total)`: call it for every frame. It is cheap; it raises when the job must stop."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job made: files in staging, each verified and hashed, and what there is to say about them."""
+
+    artifacts: tuple[Artifact, ...]
+    truth: Mapping[str, Any]
+    """The job's part of the truth sheet, plain values; `outputs` in it maps an artifact's name to its own facts."""
+    warnings: tuple[str, ...] = ()
+
+
+class Kind(Protocol):
+    """A kind of job."""
+
+    def prepare(self, layout: Layout, job: Job, request: Any, settings: Section) -> Prepared:
+        """Find what the request means on disk. Raises `Rejected`, or `Deferred` while the source is not there."""
+        ...
+
+    def needed_bytes(self, prepared: Prepared, settings: Section) -> int:
+        """A rough guess, on the high side, of the bytes the outputs will take."""
+        ...
+
+    def run(self, prepared: Prepared, settings: Section, context: Context) -> Result:
+        """Do the work. Raises the errors of `clipd.errors`."""
+        ...

@@ -1,0 +1,26 @@
+"""How outputs are named: `<video>_<clip>`, made fit to be a file name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+LONGEST_BYTES = 180
+"""Leaves room for suffixes and temporary names within the 255 bytes that a file name may have."""
+
+_UNFIT = re.compile(r"[/\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def output_stem(video: str, clip: str) -> str:
+    """The file name, without suffix, of a clip's outputs.
+
+    Slashes, control and direction characters become `-`, and a leading dot too (it would mean: not there yet). A name
+    that is too long is cut, and ends in a hash of the whole so that it stays its own.
+    """
+    whole = f"{video}_{clip}"
+    fit = _UNFIT.sub("-", whole).strip()
+    fit = "-" + fit[1:] if fit.startswith(".") else fit
+    if len(fit.encode()) > LONGEST_BYTES:
+        digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+        fit = fit.encode()[: LONGEST_BYTES - 11].decode("utf-8", "ignore") + "-" + digest
+    return fit

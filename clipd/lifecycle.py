@@ -1,0 +1,287 @@
+"""The life of one job, from its claim to its close: `process` is what clipd does.
+
+It runs inside a worker process, the same on this machine and on a cluster; a worker that dies takes its claim with it.
+State lives on disk, so the process may be killed at any line: whoever claims the job next finds out how far it got and
+goes on from there. Work runs at least once; a revision is published exactly once, and the receipt, written if absent,
+is the moment at which it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loguru import logger
+
+from clipd.clock import Clock, stamp
+from clipd.delivery.annotate import Circumstances, annotate
+from clipd.delivery.origins import ORIGINS, Answer, Wish
+from clipd.delivery.publish import intact, publish, withdraw
+from clipd.delivery.staging import staging, sweep
+from clipd.delivery.watchman import Watchman
+from clipd.delivery.writeback import WriteBack
+from clipd.errors import ClaimLost, ClipdError, Deferred, MediaError, Rejected, Superseded, Temporary
+from clipd.files import lease, space
+from clipd.files.identity import Identity, identify
+from clipd.files.walk import look
+from clipd.jobs import KINDS
+from clipd.jobs.kind import Context, Prepared, Result
+from clipd.media.door import Limits
+from clipd.media.probe import NotReady
+from clipd.model.clip import Status
+from clipd.model.job import Job
+from clipd.model.outcome import Outcome, Verdict
+from clipd.model.setting import Section
+from clipd.tree import record as records
+from clipd.tree.layout import Layout
+from clipd.tree.marker import require_root
+from clipd.tree.record import Receipt, Record
+from clipd.worker import attempts, retry
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Everything a worker needs to know besides the job; made by the daemon, sent to its workers."""
+
+    layout: Layout
+    host: str
+    daemon: str
+    """The id of the daemon that hands out the work, new at each start: tells a dead worker from a dead daemon."""
+    cache: Path | None
+    threads: int
+    claims: lease.Settings
+    retry: retry.Settings
+    space: space.Settings
+    limits: Limits
+    kinds: Mapping[str, Section]
+    annotations: tuple[str, ...]
+    failed_status: str
+    share_offset: float
+    """The share's clock minus this machine's, in seconds."""
+    clock: Clock
+
+
+def process(job: Job, place: Workplace, last_words: str = "", patience_seconds: float = 0.3) -> Outcome:
+    """Claim `job`, read it again, run it, verify, annotate, publish, write back, close.
+
+    Errors do not leave this function, they become outcomes; only being stopped (a `BaseException`) does.
+
+    Args:
+        job: the work; its wish is read again under the claim.
+        place: where and how to work.
+        last_words: what the daemon saw of the former attempt's end, if its worker died.
+        patience_seconds: how long to wait for a claim that somebody holds; more than a lease time proves a holder dead.
+    """
+    with logger.contextualize(job=job.id):
+        try:
+            require_root(place.layout)
+            with lease.claimed(place.layout.claim(job.id), place.claims, wait_seconds=patience_seconds) as claim:
+                outcome = _under_claim(job, place, claim, last_words)
+        except lease.Taken as holder:
+            outcome = Outcome(Verdict.BUSY, f"worked on by {holder}", again_in_seconds=place.claims.lease_seconds / 3)
+        except ClaimLost as error:
+            outcome = Outcome(Verdict.BUSY, str(error), again_in_seconds=place.claims.lease_seconds)
+        except ClipdError as error:
+            outcome = Outcome(Verdict.DEFERRED, str(error), again_in_seconds=place.retry.deferred_wait_seconds)
+        logger.log(_LEVELS[outcome.verdict], "{}: {}{}", outcome.verdict, job.name, _after_colon(outcome.message))
+        return outcome
+
+
+def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str) -> Outcome:
+    wish = ORIGINS[job.kind].read(place.layout, job)
+    if wish is None or not wish.due:
+        return Outcome(Verdict.NOT_DUE, "nobody asks for it any more")
+    logger.info("claimed: {}", job.name)
+    sweep(place.layout, job.id)
+    record = attempts.reckon(records.read_record(place.layout, job.id), job, wish.stand, place.daemon, last_words)
+    if record.state == "failed" or attempts.hopeless(record, place.retry):
+        return _fail(job, place, wish, record, record.last_error)
+    if (wait := attempts.too_soon(record, place.clock.now(), place.retry)) > 0:
+        return Outcome(Verdict.RETRY, record.last_error, again_in_seconds=wait)
+    record = attempts.begin(place.layout, record, place.daemon, place.host, place.clock.now())
+    try:
+        receipt = _deliver(job, place, claim, wish, record)
+    except Exception as error:  # noqa: BLE001 - the one broad catch: whatever went wrong is sorted and told
+        return _after(error, job, place, wish, record)
+    except BaseException:
+        attempts.end(place.layout, record, place.clock.now())  # stopped on purpose: counts no attempt
+        raise
+    finally:
+        records.clear_progress(place.layout, job.id)
+    return _complete(job, place, wish, record, receipt)
+
+
+def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record: Record) -> Receipt:
+    """Find out what decides the outputs; make and publish them, unless a receipt proves that this has been done."""
+    watchman = Watchman(job, place.layout, place.host, claim, ORIGINS[job.kind], place.clock)
+    prepared = KINDS[job.kind].prepare(place.layout, job, wish.request(), place.kinds[job.kind])
+    watchman.guard(lambda now: _decides(job, place, now) == prepared.decides)
+    source = identify(prepared.source, place.cache, watchman.checkpoint)
+    revision = _revision(job, prepared, source)
+    receipts = records.read_receipts(place.layout, job.id)
+    if (proof := _standing_proof(place.layout, receipts, revision, wish, record)) is not None:
+        logger.info("already published: only the answer is written")
+        return proof
+
+    started = place.clock.now()
+    with staging(place.layout, job.id, claim.token) as folder:
+        result = _run(job, place, prepared, Context(
+            folder, place.cache, place.threads, place.limits, watchman.checkpoint
+        ))  # fmt: skip
+        if look(prepared.source) != source.look:
+            raise Temporary(f"{prepared.source_name} changed while it was being cut")
+        logger.info("verified: {}", ", ".join(artifact.name for artifact in result.artifacts))
+
+        run = 1 + max((receipt.run for receipt in receipts if receipt.revision == revision), default=0)
+        facts = Circumstances(job, revision, run, place.host, started, place.clock.now(), source)
+        sheets = annotate(folder, prepared, result, facts, place.annotations)
+        watchman.check()
+        outputs, kept = publish(place.layout, job.id, folder, (*result.artifacts, *sheets), place.clock.now())
+        receipt = _commit(place.layout, Receipt(
+            job.id, revision, run, job.name, job.origin, job.key, wish.stand, outputs, place.host,
+            stamp(started), stamp(place.clock.now()), (*prepared.notes, *result.warnings, *kept),
+        ))  # fmt: skip
+    logger.info("published: {}", ", ".join(receipt.videos))
+    if gone := withdraw(place.layout, receipts, outputs):
+        logger.info("withdrawn, as they no longer apply: {}", ", ".join(gone))
+    return receipt
+
+
+def _run(job: Job, place: Workplace, prepared: Prepared, context: Context) -> Result:
+    """Run the kind's own work, when there is room for it and the source has arrived."""
+    kind, settings = KINDS[job.kind], place.kinds[job.kind]
+    space.require(place.layout.outputs, kind.needed_bytes(prepared, settings), place.space)
+    try:
+        return kind.run(prepared, settings, context)
+    except NotReady as error:
+        seen = look(prepared.source)
+        still = 0.0 if seen is None else place.clock.now().timestamp() - max(seen.mtime_ns, seen.ctime_ns) / 1e9
+        if still < place.retry.source_patience_seconds:
+            raise Deferred(f"{error}; it may still be arriving") from error
+        raise
+
+
+def _standing_proof(
+    layout: Layout, receipts: tuple[Receipt, ...], revision: str, wish: Wish, record: Record
+) -> Receipt | None:
+    """The receipt that makes work needless, if its outputs are intact: it was never written back (a crash's trace), or
+    the clip stands exactly as it was claimed then (an older sidecar was brought back). Otherwise the person asks again.
+    """
+    newest = receipts[-1] if receipts else None
+    if newest is None or newest.revision != revision or not intact(layout, newest):
+        return None
+    return newest if record.written_back != newest.id or newest.stand == wish.stand else None
+
+
+def _commit(layout: Layout, receipt: Receipt) -> Receipt:
+    """Write the receipt; where another worker committed that very run meanwhile, the files on disk are still ours."""
+    while not records.commit(layout, receipt):
+        there = [known for known in records.read_receipts(layout, receipt.job) if known.id == receipt.id]
+        if there and there[0].outputs == receipt.outputs:
+            return there[0]
+        receipt = replace(receipt, run=receipt.run + 1)
+    return receipt
+
+
+def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: Receipt) -> Outcome:
+    """Write the outputs into the clip, then close. What is published is never called failed."""
+    try:
+        written = _answer(job, place, wish, Answer(receipt.videos, status=Status.COMPLETE))
+    except Temporary as error:
+        attempts.end(place.layout, record, place.clock.now(), last_error=str(error))
+        words = f"finished, but the answer cannot be written yet: {error}"
+        return Outcome(Verdict.DEFERRED, words, receipt.videos, place.retry.deferred_wait_seconds, receipt.warnings)
+    if written.result == "superseded":
+        attempts.end(place.layout, record, place.clock.now())
+        return Outcome(Verdict.SUPERSEDED, "the clip was changed meanwhile; it runs again if it asks to")
+    attempts.end(
+        place.layout, record, place.clock.now(), state="complete", written_back=receipt.id, last_error=""
+    )  # fmt: skip
+    return Outcome(Verdict.COMPLETE, written.message, receipt.videos, warnings=receipt.warnings)
+
+
+def _fail(job: Job, place: Workplace, wish: Wish, record: Record, words: str) -> Outcome:
+    """Remember the failure, write it into the clip, then close."""
+    now = place.clock.now()
+    record = attempts.end(place.layout, record, now, state="failed", last_error=words, failure_told=False)
+    written = _answer(job, place, wish, Answer(error=words, status=place.failed_status))
+    if written.result == "superseded":
+        attempts.end(place.layout, record, now, state="waiting")
+        return Outcome(Verdict.SUPERSEDED, f"it failed ({words}), but the clip was changed meanwhile")
+    attempts.end(place.layout, record, now, failure_told=True)
+    return Outcome(Verdict.FAILED, words)
+
+
+def _answer(job: Job, place: Workplace, wish: Wish, answer: Answer) -> WriteBack:
+    decided = _decides(job, place, wish)
+    return ORIGINS[job.kind].answer(
+        place.layout,
+        job,
+        answer,
+        still=lambda now: now.due and _decides(job, place, now) == decided,
+        claims=place.claims,
+        now=place.clock.now(),
+        settle=place.clock.sleep,
+    )
+
+
+def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Record) -> Outcome:
+    """What becomes of a job whose attempt raised `error`: the answer to "try again?"."""
+    words, rules, now = str(error) or type(error).__name__, place.retry, place.clock.now()
+    match error:
+        case ClaimLost():
+            raise error
+        case Superseded():
+            attempts.end(place.layout, record, now)
+            return Outcome(Verdict.SUPERSEDED, words)
+        case Rejected():
+            return _fail(job, place, wish, record, words)
+        case Deferred():
+            attempts.end(place.layout, record, now, last_error=words)
+            return Outcome(Verdict.DEFERRED, words, again_in_seconds=rules.deferred_wait_seconds)
+        case MediaError():
+            limit = rules.media_attempts
+        case MemoryError():
+            words, limit = "it needs more memory than workers.memory allows", rules.media_attempts
+        case ClipdError() | OSError():
+            limit = rules.attempts
+        case _:
+            logger.opt(exception=error).error("an error that clipd did not foresee")
+            words, limit = f"unexpected {type(error).__name__}: {words}", rules.attempts
+    record, wait = attempts.failed(place.layout, record, now, words, rules)
+    if record.failures >= limit:
+        return _fail(job, place, wish, record, words)
+    return Outcome(Verdict.RETRY, words, again_in_seconds=wait)
+
+
+def _decides(job: Job, place: Workplace, wish: Wish) -> object:
+    """All that decides the outputs, to compare two readings of a wish; the error's words when it is no valid one."""
+    try:
+        return KINDS[job.kind].prepare(place.layout, job, wish.request(), place.kinds[job.kind]).decides
+    except (Rejected, Deferred) as error:
+        return str(error)
+
+
+def _revision(job: Job, prepared: Prepared, source: Identity) -> str:
+    """16 hex digits over what decides the output; clipd's own keys are not in it, so its writes never change it."""
+    content = {"kind": job.kind, "source": source.sha256, "decides": prepared.decides}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _after_colon(words: str) -> str:
+    return f": {words}" if words else ""
+
+
+_LEVELS = {
+    Verdict.COMPLETE: "SUCCESS",
+    Verdict.FAILED: "ERROR",
+    Verdict.RETRY: "WARNING",
+    Verdict.DEFERRED: "WARNING",
+    Verdict.SUPERSEDED: "INFO",
+    Verdict.BUSY: "DEBUG",
+    Verdict.NOT_DUE: "DEBUG",
+}

@@ -1,0 +1,216 @@
+"""Sidecars: the JSON beside a source, an array of clips or an object with a `clips` array.
+
+`parse` reads one as entries that stand apart: a wrong entry says so (`problem`, or `Rejected` from `clip()`) and the
+others are none the worse. `patch` edits the text in place: the named keys of one clip change, and no other byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from clipd.errors import Rejected
+from clipd.files import jsontext
+from clipd.files.document import JSON, LIMIT_BYTES, NotADocument, decode, position
+from clipd.model.clip import Clip, is_due
+from clipd.tree.clip_entry import WrongValueError, as_clip
+
+OWN_KEYS = ("status", "export_path", "modified_at", "error")
+"""What clipd writes into a clip; everything else is people's."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a sidecar, as it stands."""
+
+    key: str
+    """`id:<id>`, or `name:<name>` without an id; `#<number from 1>` when it has neither."""
+    name: str
+    id: str | None
+    raw: Mapping[str, Any]
+    """The entry's JSON object; empty when it is none."""
+    problem: str | None
+    """Why the entry cannot be worked on, with its place: no object, no name, or the id or name of another one."""
+    index: int
+    _text: _Text = field(repr=False, compare=False)
+
+    @property
+    def status(self) -> str | None:
+        """The status as it is written, if it is a word."""
+        word = self.raw.get("status")
+        return word if isinstance(word, str) else None
+
+    @property
+    def due(self) -> bool:
+        """Does it ask for work?"""
+        return is_due(self.status)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Line and column, from 1, where the entry begins."""
+        return position(self._text.text, self._text.places[self.index].start)
+
+    def position_of(self, key: str) -> tuple[int, int]:
+        """Line and column, from 1, of the value of `key`; of the entry itself where it has no such key."""
+        for member in self._text.members(self.index) if key in self.raw else ():
+            if member.key == key:
+                return position(self._text.text, member.start)
+        return self.position
+
+    def clip(self) -> Clip:
+        """The clip it asks for.
+
+        Raises:
+            Rejected: something in it is wrong; the words say where, and what would be right.
+        """
+        if self.problem is not None:
+            raise Rejected(self.problem)
+        try:
+            return as_clip(self.raw, self.key, self.name)
+        except WrongValueError as error:
+            line, column = self.position_of(error.field)
+            wrong = f"{error.field} is {_shown(self.raw[error.field])}: " if error.field in self.raw else ""
+            raise Rejected(f"line {line}, column {column}, clip {_shown(self.name)}: {wrong}{error}") from None
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """The entries of a sidecar, in the file's order."""
+
+    entries: tuple[Entry, ...]
+
+    def find(self, key: str) -> Entry | None:
+        """The entry with this key (it may have a `problem`)."""
+        return next((entry for entry in self.entries if entry.key == key), None)
+
+
+def parse(data: bytes, limit_bytes: int = LIMIT_BYTES) -> Sidecar:
+    """The sidecar that these bytes hold.
+
+    Raises:
+        NotADocument: they are no JSON, or JSON of another shape.
+    """
+    text = _Text(decode(data, limit_bytes)[1])
+    raws = text.raws
+    identities = [_identity(raw) for raw in raws]
+    keys = Counter(key for key, _, _ in identities if key is not None)
+    entries = []
+    for index, (raw, (key, name, own_id)) in enumerate(zip(raws, identities, strict=True)):
+        shape = raw if isinstance(raw, dict) else {}
+        problem = None
+        if key is None or keys[key] > 1:
+            line, column = position(text.text, text.places[index].start)
+            problem = f"line {line}, column {column}: {_problem(raw, name, own_id)}"
+        entries.append(Entry(key or f"#{index + 1}", name or f"#{index + 1}", own_id, shape, problem, index, text))
+    return Sidecar(tuple(entries))
+
+
+def stand(entry: Entry) -> str:
+    """A SHA-256, in hex, of the whole clip as it stands, clipd's own keys included."""
+    return _digest(entry.raw)
+
+
+def wish(entry: Entry) -> str:
+    """A SHA-256, in hex, of what the person decides: the clip without clipd's own keys."""
+    return _digest({key: value for key, value in entry.raw.items() if key not in OWN_KEYS})
+
+
+def patch(data: bytes, key: str, changes: Mapping[str, JSON], *, remove: tuple[str, ...] = ()) -> bytes:
+    """`data` with keys of one clip set or removed, in the file's own style; all other bytes are as they were.
+
+    Raises:
+        NotADocument: as `parse`.
+        Rejected: no clip has this key, or several have.
+    """
+    entry = parse(data, max(LIMIT_BYTES, len(data))).find(key)
+    if entry is None or entry.problem is not None:
+        raise Rejected(f"no clip can be found by {_shown(key)}" if entry is None else str(entry.problem))
+    mark, text = decode(data, len(data))
+    start = entry._text.places[entry.index].start  # noqa: SLF001 - an entry's text is this module's own
+    return (mark + jsontext.set_members(text, start, changes, remove)).encode("utf-8")
+
+
+class _Text:
+    """The text of a sidecar; places are found only when they are asked for, which a healthy sidecar never is."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._value = jsontext.parse(text)
+
+    @cached_property
+    def raws(self) -> list[Any]:
+        """The values of the entries."""
+        value = self._value.get("clips") if isinstance(self._value, dict) else self._value
+        if isinstance(value, list):
+            return value
+        raise NotADocument(
+            'a sidecar is an array of clips, [{"name": ...}], or an object with one, {"clips": [{"name": ...}]}',
+            *position(self.text, self._array_start()),
+        )
+
+    @cached_property
+    def places(self) -> list[jsontext.Item]:
+        """The entries with their places."""
+        return list(jsontext.items(self.text, self._array_start()))
+
+    def members(self, index: int) -> list[jsontext.Member]:
+        """The members of one entry with their places."""
+        return list(jsontext.members(self.text, self.places[index].start))
+
+    def _array_start(self) -> int:
+        start = jsontext.skip_blanks(self.text, 0)
+        if isinstance(self._value, dict):
+            for member in jsontext.members(self.text, start):
+                if member.key == "clips":
+                    return member.start
+        return start
+
+
+def _identity(raw: Any) -> tuple[str | None, str | None, str | None]:
+    """Key, name and id of an entry, each None where it has none."""
+    if not isinstance(raw, dict):
+        return None, None, None
+    own_id, name = _word(raw.get("id")), _word(raw.get("name"))
+    if own_id is not None:
+        return f"id:{own_id}", name or own_id, own_id
+    return (None, None, None) if name is None else (f"name:{name}", name, None)
+
+
+def _word(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value).strip() or None
+
+
+def _problem(raw: Any, name: str | None, own_id: str | None) -> str:
+    if not isinstance(raw, dict):
+        return f'{_shown(raw)} is no clip; write an object, {{"name": ..., "start_frame": ..., "end_frame": ...}}'
+    if own_id is not None:
+        return f"clip {_shown(name)}: another clip has the id {_shown(own_id)} too; give each its own"
+    if name is not None:
+        return f"clip {_shown(name)}: another clip has this name too and neither has an id; rename one of them"
+    return 'this clip has neither a name nor an id; give it one, such as "name": "goal_1"'
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _digest(raw: Mapping[str, Any]) -> str:
+    text = json.dumps(_canonical(raw), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """The value with whole floats as integers: an editor that writes 250 for 250.0 has changed nothing."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _canonical(item) for key, item in value.items()}
+    return [_canonical(item) for item in value] if isinstance(value, list) else value
