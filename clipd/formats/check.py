@@ -54,9 +54,7 @@ def _check_times(path: Path, found: Found, expected: Expected) -> tuple[str, ...
         raise MediaError(f"{path.name}: frame {worst} is shown at the wrong time ({int(off[worst])} ticks off)")
     if exact:
         return ()
-    return (
-        f"times are rounded to {float(found.time_base) * 1000:g} ms, the finest that .{expected.recipe.extension} holds",
-    )
+    return (f"times are rounded to {float(found.time_base) * 1000:g} ms, the finest .{expected.recipe.extension} has",)
 
 
 def _check_sound(path: Path, found: Found, expected: Expected) -> tuple[Fraction, ...]:

@@ -1,8 +1,8 @@
 """FFV1 in Matroska: the source's own samples, bit by bit, proven picture by picture.
 
-Level 3, every picture a sync frame, slices with checksums. The pixel format and depth are the source's; where FFV1 does not
-know that layout, the one with the same samples is taken, and said. Its proof decodes the whole file and compares each
-picture's hash with the one taken when it was cut from the source.
+Level 3, every picture a sync frame, slices with checksums. The pixel format and depth are the source's; where FFV1 does
+not know that layout, the one with the same samples is taken, and said. Its proof decodes the whole file and
+compares each picture's hash with the one taken when it was cut from the source.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from clipd.media.encode import AudioRecipe, Recipe, pixel_formats
 from clipd.media.framehash import frame_hash
 from clipd.media.inspect import inspect, pictures
 from clipd.media.picture import CROPPABLE, JPEG, is_full_range
+from clipd.media.planes import chroma_shifts
 from clipd.media.probe import ColorTags, VideoTrack
 from clipd.model.setting import setting
 
@@ -73,11 +74,33 @@ def pixels_for(source: str) -> str:
     raise MediaError(f"FFV1 has no pixel format that holds {source} without loss; use h264 for this video")
 
 
+def slices_for(width: int, height: int, pixels: str, wanted: int) -> int:
+    """The number of slices nearest to `wanted` that FFmpeg's encoder can lay out on such a picture.
+
+    Level 3 cannot cut a picture of odd size between two chroma samples; the rule, and the grids tried (as many columns as
+    rows, up to twice as many), are those of `encode_init` in libavcodec/ffv1enc.c.
+    """
+    across, down = chroma_shifts(pixels)
+
+    def splits(length: int, parts: int, shift: int) -> bool:
+        last = length - length * (parts - 1) // parts
+        return length % (1 << shift) != 0 and last % (1 << shift) == 0
+
+    fewest = 2 if width > 352 or height > 288 else 1
+    counts = [
+        rows * columns
+        for rows in range(fewest, 12)
+        for columns in range(rows, 2 * rows + 1)
+        if not splits(width, columns, across) and not splits(height, rows, down)
+    ]
+    return min(counts, key=lambda count: abs(count - wanted), default=wanted)
+
+
 def recipe(settings: Settings, made_of: Pictures, sounds: Sequence[Sound]) -> tuple[Recipe, tuple[str, ...]]:
     """How to write these pictures and sounds as FFV1, and what is different from the source."""
     video = made_of.video
     pixels = pixels_for(video.pix_fmt)
-    slices = settings.slices if min(made_of.width, made_of.height) >= 64 else 4
+    slices = slices_for(made_of.width, made_of.height, pixels, settings.slices)
     color = video.color
     if is_full_range(video.pix_fmt, color.range) and not pixels.startswith("bgr"):
         color = ColorTags(color.primaries, color.transfer, color.space, JPEG)

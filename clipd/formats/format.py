@@ -1,7 +1,7 @@
 """What an output format is: how it wants pictures and sound, and how a file of it is proven.
 
-A format decides and checks; `media.encode` writes. To add one: a module with a `Settings` section and a `FORMAT`, and a line in
-the table of `clipd.formats`.
+A format decides and checks; `media.encode` writes. To add one: a module with a `Settings` section and a `FORMAT`, and a
+line in the table of `clipd.formats`.
 """
 
 from __future__ import annotations
@@ -80,15 +80,17 @@ Tick = Callable[[int, int], None]
 class Verify(Protocol):
     """Reads a finished file back and raises MediaError unless it holds what is expected."""
 
-    def __call__(self, path: Path, expected: Expected, limits: Limits, threads: int, tick: Tick) -> Proof: ...
+    def __call__(self, path: Path, expected: Expected, limits: Limits, threads: int, tick: Tick) -> Proof:
+        """Proves the file at `path`; `tick` hears of each picture."""
+        ...
 
 
 @dataclass(frozen=True)
 class Format:
     """One entry of the table of formats.
 
-    `allowed` gives the largest size that the format can hold within a size in pixels (and raises Rejected where there is
-    none); `recipe` how to write a file, with warnings on what that loses; `is_exact` says that every picture is proven.
+    `allowed` gives the largest size that the format can hold within a size in pixels (and raises Rejected where there
+    is none); `recipe` how to write a file, with warnings on what that loses; `is_exact`: every picture is proven.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """H.264 in MP4: small, plays everywhere, seen as equal to the source.
 
-Keeps the samples' range, the colour tags and the pixel aspect; sizes are even, because 4:2:0 pictures must be. Its proof
-counts every picture, compares every time and decodes the end of the file.
+Keeps the samples' range, the colour tags and the pixel aspect; sizes are even, because 4:2:0 pictures must be. Its
+proof counts every picture, compares every time and decodes the end of the file.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The sound of a span, cut to the sample: decoded, aligned to the picture, gaps filled with silence and named.
 
-It reads one track through its own opening of the file, so that sound can be pulled just ahead of the picture and a clip of
-any length needs the same memory. Sample k of a track sounds at k / rate seconds; the cut holds the samples from the first
-picture's time up to the end of the last picture. Timestamps that wander by less than one audio frame are jitter of the
-container and change nothing; a larger step is a gap (filled with silence) or an overlap (cut), so that sound never drifts
-from the picture by more than one audio frame.
+It reads one track through its own opening of the file, so that sound can be pulled just ahead of the picture and a clip
+of any length needs the same memory. Sample k of a track sounds at k / rate seconds; the cut holds the samples from the
+first picture's time up to the end of the last picture. Timestamps that wander by less than one audio frame are jitter
+of the container and change nothing; a larger step is a gap (filled with silence) or an overlap (cut), so that sound
+never drifts from the picture by more than one audio frame.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import av.error
 import numpy as np
@@ -59,8 +59,8 @@ class SoundFacts:
 class Sound:
     """The samples of one audio track within `[start, end)`, seconds on the file's own clock.
 
-    A context manager. Once entered, `rate`, `layout` and `channels` are those of the decoded sound (which may differ from
-    what the container says: HE-AAC doubles the rate).
+    A context manager. Once entered, `rate`, `layout` and `channels` are those of the decoded sound (which may differ
+    from what the container says: HE-AAC doubles the rate).
 
     Raises:
         MediaError: the file cannot be read. Broken packets are skipped and counted.
@@ -162,10 +162,9 @@ class Sound:
         """The file, open and standing at a packet from before the span (or the track's first)."""
         for run_up in RUN_UPS:
             container = self._stack.enter_context(opened(self.path, self._limits))
-            stream = container.streams[self.track.index]
-            assert isinstance(stream, AudioStream) and stream.time_base is not None
+            stream = cast(AudioStream, container.streams[self.track.index])
             only(container, stream)
-            goal = None if run_up is None else int((self._start - run_up) / stream.time_base)
+            goal = None if run_up is None else int((self._start - run_up) / self.track.time_base)
             if goal is None or goal <= (stream.start_time or 0):
                 return container, stream
             if self._lands_before(container, stream, goal):

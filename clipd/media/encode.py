@@ -1,8 +1,8 @@
 """Writing a media file: one video track, any number of audio tracks, encoded and muxed into staging.
 
-It stands apart so that the formats only say *what* to write (`Recipe`) and this module how: the track's time scale is the
-source's, encoders get the threads they are given (a context opened through the library would take every core, or slice
-threads), durations reach the file, and picture types of the source never leak into the encoder.
+It stands apart so that the formats only say *what* to write (`Recipe`) and this module how: the track's time scale is
+the source's, encoders get the threads they are given (a context opened through the library would take every core, or
+slice threads), durations reach the file, and picture types of the source never leak into the encoder.
 
 Raises `Deferred` when the disk is full or the share went away, `Temporary` on an I/O error, `MediaError` with the
 library's words for everything else.
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import av
 import av.error
@@ -99,7 +99,8 @@ class Encoder:
     def finish(self) -> None:
         """Drains the encoders and writes the end of the file."""
         with writing(self.path):
-            for stream in (self._video, *self._audio):
+            self._container.mux(self._video.encode(None))
+            for stream in self._audio:
                 self._container.mux(stream.encode(None))
             self._container.close()
 
@@ -111,8 +112,9 @@ class Encoder:
             return
 
     def _add_video(self, recipe: Recipe, threads: int) -> VideoStream:
-        stream = self._container.add_stream(recipe.codec, rate=recipe.rate, options=dict(recipe.options))
-        assert isinstance(stream, VideoStream)
+        stream = cast(
+            VideoStream, self._container.add_stream(recipe.codec, rate=recipe.rate, options=dict(recipe.options))
+        )
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = recipe.width, recipe.height, recipe.pixels
         context.time_base = stream.time_base = recipe.time_base
@@ -128,8 +130,7 @@ class Encoder:
         return stream
 
     def _add_audio(self, recipe: AudioRecipe) -> AudioStream:
-        stream = self._container.add_stream(recipe.codec, rate=recipe.rate)
-        assert isinstance(stream, AudioStream)
+        stream = cast(AudioStream, self._container.add_stream(recipe.codec, rate=recipe.rate))
         context = stream.codec_context
         context.layout, context.format = recipe.layout, recipe.sample_format
         context.time_base = stream.time_base = Fraction(1, recipe.rate)

@@ -22,5 +22,5 @@ def frame_hash(frame: VideoFrame) -> bytes:
     pixels = frame.format.name.replace("yuvj", "yuv")
     digest = hashlib.sha256(f"{frame.width}x{frame.height} {pixels} ".encode())
     for index in range(len(frame.planes)):
-        digest.update(np.ascontiguousarray(plane_rows(frame, index)))
+        digest.update(np.ascontiguousarray(plane_rows(frame, index)).data)
     return digest.digest()

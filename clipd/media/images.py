@@ -28,11 +28,10 @@ def write_jpeg(frame: VideoFrame, path: Path, box: tuple[int, int], *, quality: 
         MediaError: the picture cannot be encoded. Deferred, Temporary: the file cannot be written.
     """
     width, height = fit(max(1, round(frame.width * sar)), frame.height, box)
-    encoder = CodecContext.create("mjpeg", "w")
-    assert isinstance(encoder, VideoCodecContext)
+    encoder: VideoCodecContext = CodecContext.create("mjpeg", "w")
     try:
         small = Reshaper("rgb24").fit(frame, width, height)
-        small = Reshaper("yuvj420p").fit(small, width, height) if width > 0 else small
+        small = Reshaper("yuvj420p").fit(small, width, height)
         encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
         encoder.time_base = Fraction(1, 25)
         encoder.color_range = 2

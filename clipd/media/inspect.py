@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av.error
 import numpy as np
@@ -119,8 +120,7 @@ def decode_last(path: Path, last: int, limits: Limits, threads: int, tick: Calla
 def _first_sound(path: Path, index: int, limits: Limits) -> AudioFound:
     """Decodes the first sound of a track: only then are the encoder's priming samples taken off."""
     with opened(path, limits) as container:
-        stream = container.streams[index]
-        assert isinstance(stream, AudioStream)
+        stream = cast(AudioStream, container.streams[index])
         only(container, stream)
         context = stream.codec_context
         frame = next(iter(container.decode(stream)), None)

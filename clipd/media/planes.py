@@ -17,10 +17,11 @@ def plane_rows(frame: VideoFrame, index: int) -> Rows:
     A frame stored upside down (negative line size) comes out upright.
     """
     plane = frame.planes[index]
+    samples: Rows = np.frombuffer(memoryview(plane), np.uint8)
     if plane.height == 1 and plane.width == 256 and frame.format.name == "pal8" and index == 1:
-        return np.frombuffer(plane, np.uint8).reshape(1, 1024)
+        return samples.reshape(1, 1024)
     stride = plane.line_size
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(stride))
+    rows = samples.reshape(plane.height, abs(stride))
     used = row_bytes(frame.format.name, index, frame.width)
     return rows[::-1, :used] if stride < 0 else rows[:, :used]
 
@@ -36,13 +37,9 @@ def row_bytes(pixels: str, index: int, width: int) -> int:
     return sample.planes[index].width * step
 
 
-def chroma_shifts(pixels: VideoFormat) -> tuple[int, int]:
-    """How many times chroma is halved across and down, as powers of two: (1, 1) for 4:2:0, (0, 0) where it is not."""
-    return _chroma_shifts(pixels.name)
-
-
 @lru_cache(maxsize=64)
-def _chroma_shifts(pixels: str) -> tuple[int, int]:
+def chroma_shifts(pixels: str) -> tuple[int, int]:
+    """How many times chroma is halved across and down, as powers of two: (1, 1) for 4:2:0, (0, 0) where it is not."""
     whole = VideoFormat(pixels, 64, 64)
     if whole.is_rgb or not any(component.is_chroma for component in whole.components):
         return 0, 0
