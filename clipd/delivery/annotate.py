@@ -88,9 +88,10 @@ def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circ
 
 
 def _write(staging: Path, video: Artifact, suffix: str, content: bytes) -> Artifact:
-    name = f"{Path(video.name).stem}.{suffix}"
+    name, staged = f"{Path(video.name).stem}.{suffix}", f"{video.name}.{suffix}"
     try:
-        (staging / name).write_bytes(content)
+        (staging / staged).write_bytes(content)
     except OSError as error:
         raise as_clipd_error(error, f"writing the truth sheet {name}") from error
-    return Artifact(name, video.folder, "annotation", suffix, len(content), hashlib.sha256(content).hexdigest(), {})
+    digest = hashlib.sha256(content).hexdigest()
+    return Artifact(name, video.folder, "annotation", suffix, len(content), digest, {}, staged)

@@ -34,7 +34,7 @@ def publish(
         if (aside := _make_way(layout, job, target, now)) is not None:
             kept.append(f"{layout.relative(target)} was there before and is kept as {aside.name}")
     for artifact in sorted(artifacts, key=lambda artifact: artifact.role != "annotation"):
-        _publish_one(staging / artifact.name, layout.output(artifact.folder, artifact.name))
+        _publish_one(staging / artifact.staged_name, layout.output(artifact.folder, artifact.name))
     return tuple(
         Output(layout.relative(layout.output(a.folder, a.name)), a.size, a.sha256, a.role) for a in artifacts
     ), tuple(kept)

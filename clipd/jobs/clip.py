@@ -13,7 +13,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -266,10 +266,11 @@ def _prove(
         rendition = render.rendition
         videos.append(_artifact(render.path, rendition, "video", context))
         if settings.thumbnail.enabled and render.middle is not None:
-            path = context.staging / f"{rendition.stem}.jpg"
+            path = context.staging / f"{render.path.name}.jpg"
             box = (settings.thumbnail.width, settings.thumbnail.height)
             write_jpeg(render.middle, path, box, quality=settings.thumbnail.quality, sar=source.info.video.sar)
-            thumbnails.append(_artifact(path, rendition, "thumbnail", context))
+            name = f"{rendition.stem}.jpg"
+            thumbnails.append(replace(_artifact(path, rendition, "thumbnail", context), name=name, staged=path.name))
     proof_cpu = sum(render.proof_cpu_seconds for render in renders)
     return _Made((*videos, *thumbnails), outputs, tuple(warnings), proof_cpu)
 

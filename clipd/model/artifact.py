@@ -12,8 +12,8 @@ Role = Literal["video", "thumbnail", "annotation", "data"]
 class Artifact:
     """One file of a job's result.
 
-    `name` is its file name in staging and under its final folder alike, `folder` that final folder relative to the
-    outputs root (`h264/cam1/s1`). `facts` is what a verifier measured of it, for the truth sheet.
+    `name` is its file name under its final `folder`, which is relative to the outputs root (`h264/cam1/s1`). In staging,
+    which is one flat folder, it is called `staged`, or `name` where that is empty. `facts` is what a verifier measured of it, for the truth sheet.
     """
 
     name: str
@@ -23,3 +23,9 @@ class Artifact:
     size: int
     sha256: str
     facts: dict[str, Any]
+    staged: str = ""
+
+    @property
+    def staged_name(self) -> str:
+        """Its file name in staging: unlike `name`, unique among the files of a job with several formats."""
+        return self.staged or self.name
