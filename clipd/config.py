@@ -15,17 +15,21 @@ import yaml
 from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from clipd import log
 from clipd.annotations import ANNOTATIONS
 from clipd.errors import ConfigError, Rejected
-from clipd.files import document, lease, space
-from clipd.intake import watch
-from clipd.jobs import clip as clips
+from clipd.files import yamltext
+from clipd.files.arrival import Settings as ArrivalSettings
+from clipd.files.lease import Settings as LeaseSettings
+from clipd.files.space import Settings as SpaceSettings
+from clipd.intake.watch import Settings as WatchSettings
+from clipd.jobs.clip import Settings as ClipSettings
+from clipd.log import Settings as LogSettings
 from clipd.media.door import Limits
 from clipd.model.clip import Status
 from clipd.model.setting import setting
 from clipd.tree.layout import CONFIG_NAME, MARKER_NAME, Directories
-from clipd.worker import pool, retry
+from clipd.worker.pool import Settings as PoolSettings
+from clipd.worker.retry import Settings as RetrySettings
 
 LIMIT_BYTES = 1 << 20
 ENVIRONMENT_PREFIX = "CLIPD_"
@@ -53,14 +57,15 @@ class Config(BaseSettings):
         None, "A local folder for what only speeds things up; null is clipd's folder in the user's cache."
     )
     directories: Directories = setting(Directories(), "Where the folders are.")
-    clips: clips.Settings = setting(clips.Settings(), "What is made of each clip.")
-    watch: watch.Settings = setting(watch.Settings(), "How new work is noticed.")
-    workers: pool.Settings = setting(pool.Settings(), "The worker processes.")
-    retry: retry.Settings = setting(retry.Settings(), "When failed work is tried again.")
-    claims: lease.Settings = setting(lease.Settings(), "How machines on one tree keep apart.")
-    space: space.Settings = setting(space.Settings(), "How full the disks may get.")
+    clips: ClipSettings = setting(ClipSettings(), "What is made of each clip.")
+    watch: WatchSettings = setting(WatchSettings(), "How new work is noticed.")
+    sources: ArrivalSettings = setting(ArrivalSettings(), "When a source video counts as arrived.")
+    workers: PoolSettings = setting(PoolSettings(), "The worker processes.")
+    retry: RetrySettings = setting(RetrySettings(), "When failed work is tried again.")
+    claims: LeaseSettings = setting(LeaseSettings(), "How machines on one tree keep apart.")
+    space: SpaceSettings = setting(SpaceSettings(), "How full the disks may get.")
     media: Limits = setting(Limits(), "Limits against hostile or broken media.")
-    log: log.Settings = setting(log.Settings(), "The log.")
+    log: LogSettings = setting(LogSettings(), "The log.")
 
     @field_validator("annotations")
     @classmethod
@@ -172,8 +177,10 @@ def _over(base: Any, top: Any) -> Any:
 
 def _read(file: Path) -> dict[str, Any]:
     data = file.read_bytes()
+    if not data.strip():
+        return {}
     try:
-        content = document.load_yaml(data)
+        content = yamltext.load(data, LIMIT_BYTES)
     except Rejected as error:
         raise ConfigError(f"{file}: {error}") from error
     if content is None:

@@ -430,6 +430,7 @@ class Daemon:
             claims=config.claims,
             retry=config.retry,
             space=config.space,
+            arrival=config.sources,
             limits=config.media,
             kinds={"clip": config.clips},
             annotations=config.annotations,
@@ -439,8 +440,8 @@ class Daemon:
         )
 
     def _new_pool(self) -> Pool:
-        worker_log = self.config.log.model_copy(update={"rotation": None})
-        return Pool(self.config.workers, process, log.start, (worker_log, self.layout.root), self._messages.put)
+        prepare = (self.config.log, self.layout.root, False)
+        return Pool(self.config.workers, process, log.start, prepare, self._messages.put)
 
     def _new_scan(self) -> Scan:
         return Scan(

@@ -24,11 +24,12 @@ from clipd.delivery.staging import staging, sweep
 from clipd.delivery.watchman import Watchman
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import ClaimLost, ClipdError, Deferred, MediaError, Rejected, Superseded, Temporary
-from clipd.files import lease, space
+from clipd.files import arrival, lease, space
 from clipd.files.identity import Identity, identify
 from clipd.files.walk import look
 from clipd.jobs import KINDS
-from clipd.jobs.kind import Context, Prepared, Result
+from clipd.jobs.context import Context
+from clipd.jobs.kind import Prepared, Result
 from clipd.media.door import Limits
 from clipd.media.probe import NotReady
 from clipd.model.clip import Status
@@ -55,6 +56,7 @@ class Workplace:
     claims: lease.Settings
     retry: retry.Settings
     space: space.Settings
+    arrival: arrival.Settings
     limits: Limits
     kinds: Mapping[str, Section]
     annotations: tuple[str, ...]
@@ -119,6 +121,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
     watchman = Watchman(job, place.layout, place.host, claim, ORIGINS[job.kind], place.clock)
     prepared = KINDS[job.kind].prepare(place.layout, job, wish.request(), place.kinds[job.kind])
     watchman.guard(lambda now: _decides(job, place, now) == prepared.decides)
+    arrival.require_settled(prepared.source, place.share_offset, place.arrival)
     source = identify(prepared.source, place.cache, watchman.checkpoint)
     revision = _revision(job, prepared, source)
     receipts = records.read_receipts(place.layout, job.id)
@@ -129,7 +132,13 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
     started = place.clock.now()
     with staging(place.layout, job.id, claim.token) as folder:
         result = _run(job, place, prepared, Context(
-            folder, place.cache, place.threads, place.limits, watchman.checkpoint
+            staging=folder,
+            source=prepared.source,
+            source_name=prepared.source_name,
+            cache=place.cache,
+            threads=place.threads,
+            limits=place.limits,
+            checkpoint=watchman.checkpoint,
         ))  # fmt: skip
         if look(prepared.source) != source.look:
             raise Temporary(f"{prepared.source_name} changed while it was being cut")
@@ -153,13 +162,12 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
 def _run(job: Job, place: Workplace, prepared: Prepared, context: Context) -> Result:
     """Run the kind's own work, when there is room for it and the source has arrived."""
     kind, settings = KINDS[job.kind], place.kinds[job.kind]
-    space.require(place.layout.outputs, kind.needed_bytes(prepared, settings), place.space)
     try:
+        needed = kind.needed_bytes(prepared, settings, place.limits, place.cache)
+        space.require(place.layout.outputs, needed, place.space)
         return kind.run(prepared, settings, context)
     except NotReady as error:
-        seen = look(prepared.source)
-        still = 0.0 if seen is None else place.clock.now().timestamp() - max(seen.mtime_ns, seen.ctime_ns) / 1e9
-        if still < place.retry.source_patience_seconds:
+        if arrival.still_seconds(prepared.source, place.share_offset) < place.retry.source_patience_seconds:
             raise Deferred(f"{error}; it may still be arriving") from error
         raise
 
@@ -239,6 +247,9 @@ def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Rec
             return Outcome(Verdict.SUPERSEDED, words)
         case Rejected():
             return _fail(job, place, wish, record, words)
+        case arrival.Arriving():
+            attempts.end(place.layout, record, now, last_error=words)
+            return Outcome(Verdict.RETRY, words, again_in_seconds=error.wait_seconds)
         case Deferred():
             attempts.end(place.layout, record, now, last_error=words)
             return Outcome(Verdict.DEFERRED, words, again_in_seconds=rules.deferred_wait_seconds)

@@ -34,8 +34,12 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
-def start(settings: Settings, root: Path | None = None) -> None:
-    """Send this process's log where `settings` say. Calling it again replaces the former destinations."""
+def start(settings: Settings, root: Path | None = None, rotates: bool = True) -> None:
+    """Send this process's log where `settings` say. Calling it again replaces the former destinations.
+
+    Several processes append whole lines to one file; only the daemon (`rotates`) begins a new one, and the workers
+    notice by themselves.
+    """
     logger.remove()
     logger.configure(extra={"job": "-"}, patcher=_sanitise)
     # Not `diagnose`: it would print the values of variables, and with them people's data, into the log.
@@ -48,8 +52,9 @@ def start(settings: Settings, root: Path | None = None) -> None:
             level=settings.level,
             format=LINE,
             serialize=settings.json_lines,
-            rotation=settings.rotation,
-            retention=settings.keep,
+            rotation=settings.rotation if rotates else None,
+            retention=settings.keep if rotates else None,
+            watch=not rotates,
             backtrace=False,
             diagnose=False,
             encoding="utf-8",

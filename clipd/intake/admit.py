@@ -42,23 +42,24 @@ def admit(layout: Layout, path: Path) -> Admission:
     data, seen = read_regular(path, sidecar.LIMIT_BYTES)
     entries = sidecar.parse(data).entries
     written = datetime.fromtimestamp(seen.st_mtime, UTC)
-    place = layout.place(path)
-    jobs = tuple(
-        Job(
-            id=job_id(KIND, origin, entry.key),
-            kind=KIND,
-            origin=origin,
-            key=entry.key,
-            name=f"{place.video} / {entry.name}",
-            camera=place.camera,
-            session=place.session,
-            priority=_priority(entry),
-            requested_at=_requested_at(entry, written),
-        )
-        for entry in entries
-        if entry.due and entry.problem is None
-    )
+    jobs = tuple(job_of(layout, path, entry, written) for entry in entries if entry.due and entry.problem is None)
     return Admission(jobs, tuple(entry.problem for entry in entries if entry.problem is not None))
+
+
+def job_of(layout: Layout, path: Path, entry: sidecar.Entry, written: datetime) -> Job:
+    """The job that an entry of the sidecar at `path`, last `written` then, amounts to."""
+    origin, place = layout.relative(path), layout.place(path)
+    return Job(
+        id=job_id(KIND, origin, entry.key),
+        kind=KIND,
+        origin=origin,
+        key=entry.key,
+        name=f"{place.video} / {entry.name}",
+        camera=place.camera,
+        session=place.session,
+        priority=_priority(entry),
+        requested_at=_requested_at(entry, written),
+    )
 
 
 def _priority(entry: sidecar.Entry) -> int:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from clipd.jobs.context import Context
 from clipd.media.door import Limits
 from clipd.model.artifact import Artifact
 from clipd.model.job import Job
-from clipd.model.setting import Section
 from clipd.tree.layout import Layout
 
 
@@ -28,21 +28,6 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Context:
-    """What a running job may use."""
-
-    staging: Path
-    """An empty folder on the destination's filesystem; every file is written here."""
-    cache: Path | None
-    """A local folder for what only speeds things up."""
-    threads: int
-    """Codec threads."""
-    limits: Limits
-    checkpoint: Callable[[str, int, int], None]
-    """`checkpoint(stage, done, total)`: call it for every frame. It is cheap; it raises when the job must stop."""
-
-
-@dataclass(frozen=True)
 class Result:
     """What a job made: files in staging, each verified and hashed, and what there is to say about them."""
 
@@ -55,14 +40,14 @@ class Result:
 class Kind(Protocol):
     """A kind of job."""
 
-    def prepare(self, layout: Layout, job: Job, request: Any, settings: Section) -> Prepared:
+    def prepare(self, layout: Layout, job: Job, request: Any, settings: Any) -> Prepared:
         """Find what the request means on disk. Raises `Rejected`, or `Deferred` while the source is not there."""
         ...
 
-    def needed_bytes(self, prepared: Prepared, settings: Section) -> int:
+    def needed_bytes(self, prepared: Prepared, settings: Any, limits: Limits, cache: Path | None) -> int:
         """A rough guess, on the high side, of the bytes the outputs will take."""
         ...
 
-    def run(self, prepared: Prepared, settings: Section, context: Context) -> Result:
+    def run(self, prepared: Prepared, settings: Any, context: Context) -> Result:
         """Do the work. Raises the errors of `clipd.errors`."""
         ...

@@ -27,7 +27,7 @@ class Settings(Section):
     )
     source_patience_seconds: float = setting(
         600.0,
-        "A source video that cannot be read is taken to be still arriving until it has held still for this long.",
+        "A source video that cannot be read is taken to be unfinished until it has held still for this long.",
         unit="s",
         ge=0,
     )

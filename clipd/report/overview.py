@@ -1,0 +1,186 @@
+"""What a tree looks like at this moment: what waits (and for what), what runs, what failed, what is done.
+
+Read from the files alone, so that it works on any machine that sees the tree, whether a daemon runs or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from clipd.errors import ClipdError, Rejected
+from clipd.files import lease
+from clipd.files.atomic import read_regular
+from clipd.files.walk import files
+from clipd.model.clip import Status
+from clipd.model.job import job_id
+from clipd.report.health import Health, read_healths
+from clipd.tree import record as records
+from clipd.tree import sidecar
+from clipd.tree.layout import Layout
+from clipd.tree.marker import require_root
+from clipd.tree.record import Progress
+
+State = Literal["waiting", "running", "failed", "done", "idle"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One clip and how it stands."""
+
+    job: str
+    clip: str
+    """`<video> / <clip>`."""
+    name: str
+    key: str
+    sidecar: str
+    camera: str
+    status: str
+    state: State
+    why: str
+    """For what it waits, what went wrong, or what became of it; one line."""
+    outputs: tuple[str, ...] = ()
+    progress: Progress | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the present stage is done, 0 to 1."""
+        return None if self.progress is None or not self.progress.total else self.progress.done / self.progress.total
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the present stage will take yet, at the present speed."""
+        note = self.progress
+        if note is None or not note.speed or not note.total:
+            return None
+        return max(0.0, (note.total - note.done) / note.speed)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A tree at one moment."""
+
+    items: tuple[Item, ...]
+    unreadable: tuple[tuple[str, str], ...]
+    """Sidecars that cannot be read, and why."""
+    daemons: tuple[Health, ...]
+    paused: bool
+    cameras: tuple[str, ...] = field(default=())
+
+    def of(self, state: State) -> tuple[Item, ...]:
+        """The clips in one state."""
+        return tuple(item for item in self.items if item.state == state)
+
+
+def overview(layout: Layout, ignore: tuple[str, ...], cameras: Sequence[str] = ()) -> Overview:
+    """Look at the whole tree. Raises `Deferred` when it is not mounted."""
+    require_root(layout)
+    daemons = tuple(read_healths(layout))
+    paused = layout.pause.exists()
+    items: list[Item] = []
+    unreadable: list[tuple[str, str]] = []
+    for path, _ in files(
+        layout.sidecars,
+        wanted=layout.is_sidecar,
+        ignore=ignore,
+        unreadable=lambda folder, error: unreadable.append((folder, str(error.strerror))),
+    ):
+        try:
+            items.extend(items_of(layout, Path(path), daemons, paused, cameras))
+        except ClipdError as error:
+            unreadable.append((layout.relative(Path(path)), str(error)))
+    return Overview(tuple(items), tuple(unreadable), daemons, paused, tuple(cameras))
+
+
+def items_of(
+    layout: Layout, path: Path, daemons: Sequence[Health], paused: bool, cameras: Sequence[str]
+) -> Iterator[Item]:
+    """The clips of one sidecar. Raises what reading it raises."""
+    data, _ = read_regular(path, sidecar.LIMIT_BYTES)
+    origin, place = layout.relative(path), layout.place(path)
+    for entry in sidecar.parse(data).entries:
+        job = job_id("clip", origin, entry.key)
+        state, why, outputs, progress = _standing(layout, path, entry, job, daemons)
+        if state == "waiting" and entry.problem is None:
+            why = _what_holds(why, job, place.camera, daemons, paused, cameras)
+        yield Item(
+            job, f"{place.video} / {entry.name}", entry.name, entry.key, origin, place.camera,
+            entry.status or "", state, why, outputs, progress,
+        )  # fmt: skip
+
+
+def _standing(
+    layout: Layout, path: Path, entry: sidecar.Entry, job: str, daemons: Sequence[Health]
+) -> tuple[State, str, tuple[str, ...], Progress | None]:
+    if entry.problem is not None:
+        return "waiting" if entry.due else "idle", entry.problem, (), None
+    if entry.due:
+        note = records.read_progress(layout, job)
+        if note is not None and lease.seems_held(layout.claim(job)):
+            return "running", f"{note.stage} on {note.host}", (), note
+        return "waiting", _what_is_missing(layout, path, entry, job), (), None
+    word = (entry.status or "").strip()
+    if word.casefold() == Status.COMPLETE.casefold():
+        return "done", *_what_was_made(layout, entry, job), None
+    if error := entry.raw.get("error"):
+        return "failed", str(error), (), None
+    if word.casefold() == Status.FAILED.casefold():
+        return "failed", records.read_record(layout, job).last_error or "no reason is recorded", (), None
+    return "idle", f"its status is {word or 'missing'}; set it to Process to have it cut", (), None
+
+
+def _what_is_missing(layout: Layout, path: Path, entry: sidecar.Entry, job: str) -> str:
+    """Why a due clip is not done yet, as far as the files tell; "" when nothing is missing."""
+    try:
+        clip = entry.clip()
+        source, _ = layout.find_source(clip.source_path, path)
+    except Rejected as error:
+        return f"it will fail: {error}"
+    if not source.exists():
+        return f"waiting for its source: {layout.relative(source)} is not there"
+    record = records.read_record(layout, job)
+    if record.state == "waiting" and record.last_error:
+        again = f"; tried again at {record.next_try_at}" if record.next_try_at else ""
+        return f"{record.last_error}{again}"
+    return ""
+
+
+def _what_holds(
+    why: str, job: str, camera: str, daemons: Sequence[Health], paused: bool, cameras: Sequence[str]
+) -> str:
+    if cameras and camera not in cameras:
+        return f"camera {camera} is not served here (cameras: {', '.join(cameras)})"
+    if paused:
+        return "paused: the file PAUSE lies in the state folder"
+    if not daemons:
+        return f"no daemon is running (clipd run){'; ' + why if why else ''}"
+    if why:
+        return why
+    told = next((health.waiting[job] for health in daemons if job in health.waiting), "")
+    return told or "its turn"
+
+
+def _what_was_made(layout: Layout, entry: sidecar.Entry, job: str) -> tuple[str, tuple[str, ...]]:
+    receipts = records.read_receipts(layout, job)
+    if not receipts:
+        return "marked Complete, but clipd has no receipt for it", ()
+    newest = receipts[-1]
+    missing = [output.path for output in newest.outputs if not (layout.root / output.path).exists()]
+    when = f"published {newest.published_at} by {newest.host}"
+    if missing:
+        return f"{when}, but gone since: {', '.join(missing)}; set it to Process to make it again", newest.videos
+    notes = f"; {len(newest.warnings)} notes in the truth sheet" if newest.warnings else ""
+    return f"{when}: {', '.join(newest.videos)}{notes}", newest.videos
+
+
+def find(found: Overview, words: str) -> list[Item]:
+    """The clips that `words` may mean: a job id, a clip's id or name, or `<video> / <clip>`."""
+    wanted = words.strip()
+    return [
+        item
+        for item in found.items
+        if wanted in (item.job, item.name, item.clip, item.key, item.key.partition(":")[2])
+    ]
+

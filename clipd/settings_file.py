@@ -1,0 +1,69 @@
+"""The settings as a commented YAML file: every key with what it does, its unit and its value."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ByteSize
+from pydantic.fields import FieldInfo
+
+from clipd.config import ENVIRONMENT_PREFIX, Config
+
+HEADER = f"""\
+# The settings of a clipd tree.
+#
+# Every key is shown with its value; delete what you do not change and the default holds. Any of them can be overruled
+# by an environment variable (watch.interval_seconds is {ENVIRONMENT_PREFIX}WATCH__INTERVAL_SECONDS) and, over that, by flags.
+# `clipd check` says whether this file is right; SIGHUP makes a running clipd read it again.
+"""
+
+
+def render(config: Config, *, root: bool = False) -> str:
+    """`config` as YAML text; the `root` key only when asked (in a tree's own file, the root is the file's folder)."""
+    body = _section(config, 0, leave_out=() if root else ("root",))
+    return HEADER + "\n".join(body) + "\n"
+
+
+def _section(section: BaseModel, depth: int, leave_out: tuple[str, ...] = ()) -> Iterator[str]:
+    indent = "  " * depth
+    for name, field in type(section).model_fields.items():
+        if name in leave_out:
+            continue
+        value = getattr(section, name)
+        if depth == 0 or isinstance(value, BaseModel):
+            yield ""
+        for line in textwrap.wrap(_comment(field, value), 116 - 2 * depth):
+            yield f"{indent}# {line}"
+        if isinstance(value, BaseModel):
+            yield f"{indent}{name}:"
+            yield from _section(value, depth + 1)
+        else:
+            yield f"{indent}{name}: {_scalar(value)}"
+
+
+def _comment(field: FieldInfo, value: Any) -> str:
+    words = field.description or ""
+    extra = field.json_schema_extra
+    unit = extra.get("unit") if isinstance(extra, dict) else None
+    choices = getattr(field.annotation, "__args__", ())
+    if choices and all(isinstance(choice, str) for choice in choices):
+        words += f" One of: {', '.join(choices)}."
+    return f"{words} [{unit}]" if unit and not isinstance(value, BaseModel) else words
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, ByteSize):
+        return value.human_readable() if value else "0"
+    if isinstance(value, tuple | list):
+        plain = [_plain(item) for item in value]
+        return yaml.safe_dump(plain, default_flow_style=True, width=10_000, allow_unicode=True).strip()
+    if isinstance(value, dict):
+        return yaml.safe_dump(dict(value), default_flow_style=True, width=10_000, allow_unicode=True).strip()
+    return yaml.safe_dump(_plain(value), width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
