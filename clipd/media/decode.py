@@ -1,7 +1,7 @@
-"""Decoding: exactly the frames of a span, wherever in the file it lies, the same as if decoded from the first packet on.
+"""Decoding: exactly the frames of a span, wherever in the file it lies, as if decoded from the first packet on.
 
-Decoding starts at the packet of a sync frame and counts from there. The presentation times that come out are held against
-the index: a frame more or less, anywhere on the way, is found out and never passed on under a wrong number.
+Decoding starts at the packet of a sync frame and counts from there. The presentation times that come out are held
+against the index: a frame more or less, anywhere on the way, is found out and never passed on under a wrong number.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import av.container
-import av.error
-import av.video.stream
 
 from clipd.errors import MediaError
-from clipd.media.decoder import Decoder
+from clipd.media.decoder import Decoder, NotFoundError
 from clipd.media.door import Limits, opened
 from clipd.media.index import FrameIndex, track
 from clipd.media.orientation import Upright
@@ -24,7 +21,7 @@ from clipd.model.timespan import FrameSpan
 
 
 class IndexWrong(MediaError):
-    """The file delivers other frames than its index says; build the index anew from decoded frames (`index.rebuild`)."""
+    """The file delivers other frames than its index says; index it anew from decoded frames (`index.rebuild`)."""
 
 
 class _NotHere(Exception):
@@ -33,9 +30,6 @@ class _NotHere(Exception):
 
 HELD_BACK = 32
 """How many frames wait, at most, until times out of order have proved to be no more than that."""
-
-EARLIER_SECONDS = 10
-"""How far ahead of a sync frame the second seek aims, for containers that seek inexactly."""
 
 
 def frames(
@@ -73,11 +67,11 @@ def _exactly(
         with opened(path, limits) as container:
             decoder = Decoder(container, track(container, info), threads=threads)
             try:
-                for number, frame in _numbered(container, decoder, index, start, span):
+                for number, frame in _numbered(decoder, index, start, span):
                     begun = True
                     yield number, frame
                 return
-            except _NotHere as error:
+            except (_NotHere, NotFoundError) as error:
                 if begun or start is None:
                     wrong = IndexWrong if index.method == "packets" else MediaError
                     raise wrong(f"{path.name}: {error}", tail=decoder.last_words) from error
@@ -91,12 +85,12 @@ def _starts(index: FrameIndex, first: int) -> list[int | None]:
 
 
 def _numbered(
-    container: av.container.InputContainer, decoder: Decoder, index: FrameIndex, start: int | None, span: FrameSpan
+    decoder: Decoder, index: FrameIndex, start: int | None, span: FrameSpan
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """The frames of `span`, numbered by counting from `start`, each held back until the times delivered prove the count.
+    """The frames of `span`, numbered by counting from `start`, held back until the times delivered prove the count.
 
-    Some files give a few frames times out of order. That changes no count: what was delivered and what the index foresaw
-    are the same set again soon after. If they are not, a frame is missing or one too many.
+    Some files give a few frames times out of order. That changes no count: what was delivered and what the index
+    foresaw are the same set again soon after. If they are not, a frame is missing or one too many.
 
     Raises:
         _NotHere: the frames do not come, or come damaged because decoding began at `start`.
@@ -104,7 +98,7 @@ def _numbered(
     held: list[tuple[int, av.VideoFrame]] = []
     owed: set[int | None] = set()
     number = start or 0
-    for frame in _delivered(container, decoder, index, start):
+    for frame in _delivered(decoder, index, start):
         if number == index.count:
             raise _NotHere(f"the file delivers more than the {index.count} frames it is known to have")
         if start is not None and frame.is_corrupt and number <= span.first:
@@ -125,9 +119,7 @@ def _numbered(
     raise _NotHere(f"frame {missing} of {index.count} cannot be delivered")
 
 
-def _delivered(
-    container: av.container.InputContainer, decoder: Decoder, index: FrameIndex, start: int | None
-) -> Iterator[av.VideoFrame]:
+def _delivered(decoder: Decoder, index: FrameIndex, start: int | None) -> Iterator[av.VideoFrame]:
     """Every frame that the decoder delivers, from sync frame `start` or, if None, from the first one on."""
     if start is None:
         for packet in decoder.packets():
@@ -135,31 +127,9 @@ def _delivered(
         return
     first = int(index.pts[start])
     reached = False
-    for packet in _packets_from(container, decoder, index, start):
+    for packet in decoder.packets_from(first, int(index.sync_dts[index.sync.searchsorted(start)])):
         for frame in decoder.frames(packet):
             # Leading pictures of an open group come out first; without the group before, they are broken.
             reached = reached or frame.pts == first
             if reached:
                 yield frame
-
-
-def _packets_from(
-    container: av.container.InputContainer, decoder: Decoder, index: FrameIndex, start: int
-) -> Iterator[av.Packet[av.video.stream.VideoStream]]:
-    """The packets of the track from exactly the one that holds sync frame `start`."""
-    pts, dts = int(index.pts[start]), int(index.sync_dts[index.sync.searchsorted(start)])
-    earlier = dts - int(EARLIER_SECONDS / index.time_base)
-    for target in (pts, dts, earlier):
-        try:
-            container.seek(target, stream=decoder.stream)
-        except av.error.FFmpegError:
-            continue
-        packets = decoder.packets()
-        for packet in packets:
-            if packet.pts == pts and packet.is_keyframe:
-                yield packet
-                yield from packets
-                return
-            if not packet.size or (packet.is_keyframe and packet.pts is not None and packet.pts > pts):
-                break
-    raise _NotHere(f"the packet of sync frame {start} is not found by seeking")

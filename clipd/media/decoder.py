@@ -7,6 +7,7 @@ that is missing matters is for the caller to say. The library's last complaint i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
 
 import av
 import av.container
@@ -14,6 +15,16 @@ import av.error
 import av.video.stream
 
 from clipd.media.door import only, words_of
+
+if TYPE_CHECKING:
+    _Packet = av.Packet[av.video.stream.VideoStream]
+
+EARLIER_SECONDS = 10
+"""How far ahead of a packet the last seek for it aims, for containers that seek inexactly."""
+
+
+class NotFoundError(LookupError):
+    """A packet that was there when the file was listed is not found by seeking."""
 
 
 class Decoder:
@@ -32,7 +43,7 @@ class Decoder:
         self.last_words = ""
         """What the library last complained about, or nothing."""
 
-    def packets(self) -> Iterator[av.Packet[av.video.stream.VideoStream]]:
+    def packets(self) -> Iterator[_Packet]:
         """The packets of the track from where the file stands, an empty one at the end to flush the decoder.
 
         A file that breaks off ends there; `last_words` then says why.
@@ -41,10 +52,33 @@ class Decoder:
             yield from self._container.demux(self.stream)
         except av.error.FFmpegError as error:
             self.last_words = words_of(error)
-            yield av.Packet()
+            yield cast("_Packet", av.Packet())
 
-    def frames(self, packet: av.Packet[av.video.stream.VideoStream]) -> list[av.VideoFrame]:
-        """The frames that `packet` completes, in the decoder's order; none if it is refused. An empty packet flushes."""
+    def packets_from(self, pts: int, dts: int) -> Iterator[_Packet]:
+        """The packets of the track from exactly the keyframe with these times, in ticks of the track.
+
+        Raises:
+            NotFoundError: seeking does not lead to it.
+        """
+        earlier = dts - int(EARLIER_SECONDS / (self.stream.time_base or 1))
+        for target in (pts, dts, earlier):
+            try:
+                self._container.seek(target, stream=self.stream)
+            except av.error.FFmpegError as error:
+                self.last_words = words_of(error)
+                continue
+            packets = self.packets()
+            for packet in packets:
+                if packet.pts == pts and packet.is_keyframe:
+                    yield packet
+                    yield from packets
+                    return
+                if not packet.size or (packet.is_keyframe and packet.pts is not None and packet.pts > pts):
+                    break
+        raise NotFoundError(f"the packet with the time {pts} is not found by seeking")
+
+    def frames(self, packet: _Packet) -> list[av.VideoFrame]:
+        """The frames that `packet` completes, in the decoder's order; none if it is refused. An empty one flushes."""
         try:
             return self.stream.codec_context.decode(packet if packet.size else None)
         except av.error.EOFError:

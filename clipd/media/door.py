@@ -1,9 +1,9 @@
 """The door: the only place that opens media for reading.
 
-It stands apart because media come from anyone who can write to the share. What comes through it is a regular file, read
-through the one descriptor opened here: libavformat is given the `fd` protocol and nothing else, so neither a playlist, nor
-an external data reference, nor a name that looks like a URL or an option can make it open another file or reach the
-network. Only real container formats are probed; playlists, scripts and image sequences are not among them.
+It stands apart because media come from anyone who can write to the share. What comes through it is a regular file,
+read through the one descriptor opened here: libavformat is given the `fd` protocol and nothing else, so neither a
+playlist, nor an external data reference, nor a name that looks like a URL or an option can make it open another file or
+reach the network. Only real container formats are probed; playlists, scripts and image sequences are not among them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class Limits(Section):
 def opened(path: Path, limits: Limits) -> Iterator[av.container.InputContainer]:
     """The media file at `path`, open for demuxing and decoding.
 
-    Decoders refuse pictures larger than `limits.max_pixels`; their thread type is AUTO, their thread count 0 (all cores).
+    Decoders refuse pictures larger than `limits.max_pixels`; their thread type is AUTO, their thread count 0 (all
+    cores).
 
     Raises:
         Rejected: `path` is not a regular file, or the file has more tracks than the limits allow.

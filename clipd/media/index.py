@@ -1,10 +1,13 @@
 """The frame index: when each frame of a video is shown, and where decoding can start.
 
-A frame number is the n-th frame in presentation order of the real file: what a decoder delivers that starts at the first
-packet. The index is built from packets, without decoding, wherever packets can be trusted to tell; the doubtful parts (the
-first pictures, if decoding starts in the middle of a group; packets marked as damaged) are decoded and counted. Where times
-are missing, doubled or jump, or a codec hides pictures, the whole file is decoded once and counted. `FrameIndex.method` says
-which it was.
+A frame number is the n-th frame in presentation order of the real file: what a decoder delivers that starts at the
+first packet. The index is built from packets, without decoding, wherever packets can be trusted to tell; doubtful ends
+(a beginning in the middle of a group of pictures, an end that was cut off) are decoded and counted. Where times are
+missing, doubled or jump, packets are damaged, or the codec does not let its pictures be counted, the whole file is
+decoded once. `FrameIndex.method` says which it was.
+
+The count is the decoder's, the times are the container's: where a few frames carry times out of order, the times are
+sorted, and frame n gets the n-th.
 
 Memory is a few integers a frame. Files that are being cut again find their index in a local cache.
 """
@@ -16,7 +19,7 @@ import tempfile
 import zipfile
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -29,7 +32,8 @@ import numpy.typing as npt
 
 from clipd.errors import MediaError, Rejected
 from clipd.media import bitstream
-from clipd.media.decoder import Decoder
+from clipd.media.bitstream import Content
+from clipd.media.decoder import Decoder, NotFoundError
 from clipd.media.door import Limits, opened
 from clipd.media.probe import SourceInfo
 from clipd.model.timespan import FrameSpan, Span
@@ -42,7 +46,7 @@ VERSION = 1
 """Part of the cache key: raise it whenever the same file would be indexed differently."""
 
 REORDER_BOUND = 64
-"""Pictures may stand this far from their place in decoding order; H.264 and HEVC hold at most 16 back, fields count twice."""
+"""Pictures may stand this far from their place in decoding order; H.264 and HEVC hold back at most 16 frames."""
 
 PROGRESS_EVERY = 512
 
@@ -57,9 +61,10 @@ COUNTED_CONTAINERS = ("avi", "h264", "hevc", "vvc", "m4v", "mpegvideo", "obu", "
 class FrameIndex:
     """The frames of one video track.
 
-    `pts` (int64, ascending, unit `time_base`) is when frame n is shown; `sync` (int64, ascending) are the numbers of the
-    frames from which on everything is decodable; `sync_dts` is the decoding time of their packets, for seeking. `end_pts`
-    is when the last frame's showing ends. With `seekable` false, frames are found again by counting from the start alone.
+    `pts` (int64, ascending, unit `time_base`) is when frame n is shown; `sync` (int64, ascending) are the numbers of
+    the frames from which on everything is decodable; `sync_dts` is the decoding time of their packets, for seeking.
+    `end_pts` is when the last frame's showing ends. With `seekable` false, frames are found again only by counting from
+    the start.
     """
 
     pts: Ticks
@@ -86,8 +91,8 @@ class FrameIndex:
         if isinstance(span, FrameSpan):
             if span.last >= self.count:
                 raise Rejected(
-                    f"the span {span.first}..{span.last} reaches beyond the last frame: the file has {self.count} frames, "
-                    f"0 to {self.count - 1}"
+                    f"the span {span.first}..{span.last} reaches beyond the last frame: "
+                    f"the file has {self.count} frames, 0 to {self.count - 1}"
                 )
             return span
         length = self.time(self.count)
@@ -101,7 +106,7 @@ class FrameIndex:
         return FrameSpan(first, after - 1)
 
     def time(self, frame: int) -> Fraction:
-        """When `frame` is shown, in seconds from the first frame; for `count` itself, when the last frame's showing ends."""
+        """When `frame` is shown, in seconds from the first frame; for `count`, when the last frame's showing ends."""
         pts = self.end_pts if frame == self.count else int(self.pts[frame])
         return (pts - int(self.pts[0])) * self.time_base
 
@@ -141,7 +146,7 @@ def build(
 def load(
     path: Path, info: SourceInfo, limits: Limits, cache: Path | None, *, progress: Progress | None = None
 ) -> FrameIndex:
-    """The index of `path`, from the local folder `cache` if it is there and the file unchanged, else built and kept there.
+    """The index of `path`: from the local folder `cache` if the file is unchanged, else built and kept there.
 
     Raises:
         MediaError, Rejected: as `build` does. A cache that cannot be read or written is no error.
@@ -213,7 +218,8 @@ def _list_packets(path: Path, info: SourceInfo, limits: Limits, progress: Progre
             if not packet.size:
                 continue
             data = memoryview(packet)
-            if packet.is_discard or not bitstream.is_shown(codec, data):
+            held = bitstream.content(codec, data, extradata)
+            if packet.is_discard or held is Content.NOTHING:
                 continue
             if codec == "hevc":
                 kinds = bitstream.hevc_kinds(data, extradata)
@@ -221,16 +227,15 @@ def _list_packets(path: Path, info: SourceInfo, limits: Limits, progress: Progre
                 if discontinued and any(kind in (8, 9) for kind in kinds):
                     # Pictures skipped by decoders after a splice.
                     listed.trusted = False
-            if packet.pts is None:
+            if packet.pts is None or not listed.trusted:
                 listed.trusted = False
-            if not listed.trusted:
                 return listed
             at = len(listed.pts)
             if packet.is_keyframe and bitstream.is_sync(codec, data, extradata):
                 listed.sync_at.append(at)
                 listed.sync_dts.append(packet.pts if packet.dts is None else packet.dts)
                 listed.clean.append(bitstream.is_clean_start(codec, data, extradata))
-            if packet.is_corrupt:
+            if packet.is_corrupt or held is Content.DAMAGED:
                 listed.damaged_at.append(at)
             listed.pts.append(packet.pts)
             listed.duration.append(packet.duration or 0)
@@ -239,51 +244,94 @@ def _list_packets(path: Path, info: SourceInfo, limits: Limits, progress: Progre
 
 
 def _from_packets(path: Path, info: SourceInfo, limits: Limits, listed: _Packets) -> FrameIndex | None:
-    """The index that the packets give, with the doubtful beginning decoded; None where they cannot be trusted."""
-    if not listed.trusted or not listed.sync_at or listed.damaged_at:
+    """The index that the packets give, its doubtful ends decoded; None where they cannot be trusted."""
+    if not listed.trusted or not listed.sync_at:
         return None
     stamps: Ticks = np.frombuffer(listed.pts, dtype=np.int64)
     order = np.argsort(stamps, kind="stable")
     pts = stamps[order]
-    if (np.diff(pts) <= 0).any() or (np.abs(order - np.arange(len(order))) > REORDER_BOUND).any():
+    if _is_disordered(pts, order):
         return None
-    ranks = np.searchsorted(pts, stamps[listed.sync_at])
-    sync, sync_dts = [], []
-    for rank, position, dts, clean in zip(ranks.tolist(), listed.sync_at, listed.sync_dts, listed.clean, strict=True):
+    index = _provisional(info, listed, stamps, pts, int(order[-1]))
+    if not len(index.sync):
+        return None
+    hidden = _hidden_at_the_start(path, info, limits, index)
+    if hidden is not None and listed.damaged_at:
+        left_out = _hidden_at_the_end(path, info, limits, index, listed)
+        hidden = None if left_out is None else hidden + left_out
+    return None if hidden is None else _without(index, hidden)
+
+
+def _is_disordered(pts: Ticks, order: npt.NDArray[np.intp]) -> bool:
+    """Do times stand still, or frames stand further from their place in decoding order than reordering explains?"""
+    return bool((np.diff(pts) <= 0).any() or (np.abs(order - np.arange(len(order))) > REORDER_BOUND).any())
+
+
+def _provisional(info: SourceInfo, listed: _Packets, stamps: Ticks, pts: Ticks, last: int) -> FrameIndex:
+    """The index as if every listed packet were delivered; `last` is the last shown one's place in decoding order."""
+    places: list[tuple[int, int]] = []
+    ranks = np.searchsorted(pts, stamps[listed.sync_at]).tolist()
+    for rank, position, dts, clean in zip(ranks, listed.sync_at, listed.sync_dts, listed.clean, strict=True):
         if not clean or rank == position:
-            sync.append(rank)
-            sync_dts.append(dts)
-    if not sync:
-        return None
-    hidden = _hidden_before(path, info, limits, pts, sync[0])
-    if hidden is None:
-        return None
-    last = int(order[-1])
-    kept = np.delete(pts, hidden)
-    end = int(kept[-1]) + _last_duration(kept, listed.duration[last], info)
+            places.append((rank, dts))
     return FrameIndex(
-        pts=kept,
-        sync=np.asarray(sync, dtype=np.int64) - len(hidden),
-        sync_dts=np.asarray(sync_dts, dtype=np.int64),
-        end_pts=end,
+        pts=pts,
+        sync=np.asarray([rank for rank, _ in places], dtype=np.int64),
+        sync_dts=np.asarray([dts for _, dts in places], dtype=np.int64),
+        end_pts=int(pts[-1]) + _last_duration(pts, listed.duration[last], info),
         time_base=info.video.time_base,
         method="packets",
     )
 
 
-def _hidden_before(path: Path, info: SourceInfo, limits: Limits, pts: Ticks, first_sync: int) -> list[int] | None:
+def _without(index: FrameIndex, hidden: list[int]) -> FrameIndex:
+    """`index` less the frames `hidden`, none of which is a sync frame."""
+    if not hidden:
+        return index
+    end_pts = index.end_pts if index.count - 1 not in hidden else int(index.pts[max(hidden[0], 1)])
+    pts = np.delete(index.pts, hidden)
+    sync = index.sync - np.searchsorted(np.asarray(hidden), index.sync)
+    return replace(index, pts=pts, sync=sync, end_pts=max(end_pts, int(pts[-1]) + 1))
+
+
+def _hidden_at_the_start(path: Path, info: SourceInfo, limits: Limits, index: FrameIndex) -> list[int] | None:
     """Which frames before the first sync frame a decoder leaves out; None if it delivers something unforeseen.
 
-    Leading pictures of a file that starts in an open group, or in the middle of one, have no reference to be decoded from.
-    Interlaced video is looked at further: its packets may hold one field each.
+    Leading pictures of a file that starts in an open group, or in the middle of one, have no reference to be decoded
+    from. Interlaced video is looked at further: its packets may hold one field each.
     """
+    first_sync = int(index.sync[0])
     checked = first_sync + (INTERLACED_CHECKED if info.video.interlaced else 0)
     if not checked:
         return []
-    delivered = _first_delivered(path, info, limits, int(pts[min(checked, len(pts) - 1)]))
-    foreseen = pts[: len(pts) if checked >= len(pts) else checked + 1].tolist()
+    foreseen = index.pts[: checked + 1].tolist()
+    delivered = _first_delivered(path, info, limits, foreseen[-1])
     hidden = [number for number, stamp in enumerate(foreseen) if stamp not in delivered]
     return None if delivered - set(foreseen) or any(number >= first_sync for number in hidden) else hidden
+
+
+def _hidden_at_the_end(
+    path: Path, info: SourceInfo, limits: Limits, index: FrameIndex, listed: _Packets
+) -> list[int] | None:
+    """Which frames after the last sync frame a decoder leaves out; None if damage lies before, or it delivers others.
+
+    A recording that was cut off ends in a damaged packet. No frame before its last sync frame is touched by that.
+    """
+    last_sync, dts = int(index.sync[-1]), int(index.sync_dts[-1])
+    if listed.damaged_at[0] <= listed.sync_at[-1]:
+        return None
+    delivered: set[int | None] = set()
+    with opened(path, limits) as container:
+        decoder = Decoder(container, track(container, info))
+        try:
+            for packet in decoder.packets_from(int(index.pts[last_sync]), dts):
+                delivered.update(frame.pts for frame in decoder.frames(packet))
+        except NotFoundError:
+            return None
+    foreseen = index.pts[last_sync:].tolist()
+    if foreseen[0] not in delivered or any(pts is None or pts > foreseen[-1] for pts in delivered):
+        return None
+    return [number for number, stamp in enumerate(foreseen, start=last_sync) if stamp not in delivered]
 
 
 def _first_delivered(path: Path, info: SourceInfo, limits: Limits, last: int) -> set[int | None]:
@@ -311,9 +359,9 @@ def _from_frames(path: Path, info: SourceInfo, limits: Limits, progress: Progres
         for read, packet in enumerate(decoder.packets()):
             if progress is not None and read % PROGRESS_EVERY == 0:
                 progress(read)
-            if packet.size and packet.is_keyframe and packet.pts is not None and packet.dts is not None:
-                if bitstream.is_sync(codec, memoryview(packet), extradata):
-                    sync_dts[packet.pts] = packet.dts
+            if packet.size and packet.is_keyframe and bitstream.is_sync(codec, memoryview(packet), extradata):
+                stamp = packet.dts if packet.pts is None else packet.pts
+                sync_dts[stamp or 0] = packet.dts if packet.dts is not None else stamp or 0
             for frame in decoder.frames(packet):
                 stamp = frame.dts if frame.pts is None else frame.pts
                 if stamp is None:
@@ -327,7 +375,7 @@ def _from_frames(path: Path, info: SourceInfo, limits: Limits, progress: Progres
     given: Ticks = np.frombuffer(stamps, dtype=np.int64)
     order = np.argsort(given, kind="stable")
     pts = given[order]
-    if (np.diff(pts) <= 0).any() or (np.abs(order - np.arange(len(order))) > REORDER_BOUND).any():
+    if _is_disordered(pts, order):
         seekable, pts = False, _repaired(given, info)
     numbers = [0]
     if seekable:
@@ -347,8 +395,8 @@ def _from_frames(path: Path, info: SourceInfo, limits: Limits, progress: Progres
 def _repaired(given: Ticks, info: SourceInfo) -> Ticks:
     """Ascending times for frames in the decoder's order whose own times stand still or jump back.
 
-    Small disorder is sorted out; where time jumps back for good (files joined, a clock reset), what follows is moved to go
-    on one frame after what came before.
+    Small disorder is sorted out; where time jumps back for good (files joined, a clock reset), what follows is moved
+    to go on one frame after what came before.
     """
     step = _usual_step(given, info)
     jumps = np.flatnonzero(np.diff(given) < -REORDER_BOUND * step) + 1

@@ -1,7 +1,7 @@
 """Orientation: how a coded picture must be turned to stand upright, and the turning itself.
 
 A display matrix can ask for any affine map; phones and cameras write only the eight ways to lay a picture on its sides
-(four rotations, each with or without a mirror). Those are applied exactly, sample by sample; the directions are those of
+(four rotations, each with or without a mirror). Those are applied exactly, sample by sample, in the directions of
 FFmpeg's autorotation. Any other matrix leaves the picture as it is coded.
 """
 
@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from fractions import Fraction
+from typing import Any, cast
 
 import av
 import av.filter
 import av.filter.context
 import numpy as np
+import numpy.typing as npt
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 
 TURNED = {
@@ -27,7 +30,7 @@ TURNED = {
     "yuv440p10le": "yuv422p10le",
     "yuv440p12le": "yuv422p12le",
 }
-"""The pixel format that holds the same samples after a turn by 90 degrees, where chroma is halved in one direction only."""
+"""The pixel format that holds the same samples after a quarter turn, where chroma is halved in one direction only."""
 
 
 BY_ROTATION = {
@@ -60,8 +63,8 @@ class Orientation(Enum):
 def from_matrix(matrix: Sequence[int]) -> Orientation:
     """The orientation that a display matrix asks for: nine integers, rows (a, b, u), (c, d, v), (x, y, w).
 
-    A coded point (p, q) is shown at (a p + c q, b p + d q), y downwards. The choice follows `ffmpeg -autorotate`. A matrix
-    that is none of the eight orientations gives `UPRIGHT`.
+    A coded point (p, q) is shown at (a p + c q, b p + d q), y downwards. The choice follows `ffmpeg -autorotate`. A
+    matrix that is none of the eight orientations gives `UPRIGHT`.
     """
     a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
     if not (b or c) and a and d:
@@ -83,11 +86,19 @@ def from_matrix(matrix: Sequence[int]) -> Orientation:
 
 def matrix_of(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The display matrix that `frame` carries, nine integers, or None."""
-    try:
-        found = [data for data in frame.side_data if data.type is SideDataType.DISPLAYMATRIX]
-    except ValueError:  # the library carries a kind of side data that its Python binding does not know
+    kinds = side_data_of(frame)
+    if kinds is None:
         return BY_ROTATION.get(frame.rotation)
-    return tuple(np.frombuffer(found[0], dtype=np.int32, count=9).tolist()) if found else None
+    found = kinds.get(SideDataType.DISPLAYMATRIX)
+    return tuple(np.frombuffer(memoryview(found), dtype=np.int32, count=9).tolist()) if found is not None else None
+
+
+def side_data_of(frame: av.VideoFrame) -> dict[SideDataType, SideData] | None:
+    """The side data of `frame` by kind; None if there is a kind among them that the binding of the library lacks."""
+    try:
+        return {data.type: data for data in cast("SideDataContainer", frame.side_data)}
+    except ValueError:
+        return None
 
 
 class Upright:
@@ -148,8 +159,8 @@ def _turned(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame:
     return turned
 
 
-def _samples(plane: av.video.plane.VideoPlane, pixel_format: av.VideoFormat) -> np.ndarray:
+def _samples(plane: av.video.plane.VideoPlane, pixel_format: av.VideoFormat) -> npt.NDArray[Any]:
     """The samples of a plane without padding, (height, width), uint8 or little-endian uint16; a view, not a copy."""
     sample = np.dtype("u1" if pixel_format.components[0].bits <= 8 else "<u2")
-    rows = np.frombuffer(plane, dtype=sample).reshape(-1, plane.line_size // sample.itemsize)
-    return rows[: plane.height, : plane.width]
+    samples: npt.NDArray[Any] = np.frombuffer(memoryview(plane), dtype=sample)
+    return samples.reshape(-1, plane.line_size // sample.itemsize)[: plane.height, : plane.width]

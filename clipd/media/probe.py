@@ -23,7 +23,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from clipd.errors import MediaError, Rejected
 from clipd.media.decoder import Decoder
 from clipd.media.door import Limits, open_regular, opened
-from clipd.media.orientation import Orientation, Upright, from_matrix, matrix_of
+from clipd.media.orientation import Orientation, Upright, from_matrix, matrix_of, side_data_of
 
 HDR_SIDE_DATA = {
     SideDataType.MASTERING_DISPLAY_METADATA: "mastering display",
@@ -37,7 +37,7 @@ HDR_SIDE_DATA = {
 """Our names for the side data of a frame that describe high dynamic range."""
 
 PACKETS_TRIED = 3000
-"""How many packets may pass before the first frame: a recording that starts in the middle of a long group of pictures."""
+"""How many packets may pass before the first frame: recordings start in the middle of long groups of pictures."""
 
 
 class NotReady(MediaError):
@@ -93,7 +93,10 @@ class AudioTrack:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What a file holds. `duration`, in seconds, is the container's claim; `notes` say what was met, for the truth sheet."""
+    """What a file holds.
+
+    `duration`, in seconds, is the container's claim; `notes` say what was met, for the truth sheet.
+    """
 
     path: Path
     container: str
@@ -129,8 +132,8 @@ def _describe(path: Path, container: av.container.InputContainer, limits: Limits
     duration = Fraction(container.duration, av.time_base) if container.duration else None
     if duration is not None and duration > Fraction(limits.max_duration_hours) * 3600:
         raise Rejected(
-            f"{path.name} says it is {float(duration) / 3600:.1f} hours long; at most {limits.max_duration_hours:g} are "
-            "allowed (setting max_duration_hours)"
+            f"{path.name} says it is {float(duration) / 3600:.1f} hours long; "
+            f"at most {limits.max_duration_hours:g} are allowed (setting max_duration_hours)"
         )
     moving = [stream for stream in container.streams.video if _moves(stream)]
     if not moving:
@@ -203,10 +206,7 @@ def _video_track(stream: av.video.stream.VideoStream, frame: av.VideoFrame) -> V
 
 
 def _hdr(frame: av.VideoFrame) -> tuple[str, ...]:
-    try:
-        kinds = [data.type for data in frame.side_data]
-    except ValueError:  # a kind of side data that the binding does not know
-        return ()
+    kinds = side_data_of(frame) or {}
     return tuple(dict.fromkeys(HDR_SIDE_DATA[kind] for kind in kinds if kind in HDR_SIDE_DATA))
 
 
