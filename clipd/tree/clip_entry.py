@@ -139,9 +139,11 @@ StatusWord = Annotated[
 ]
 
 
-def _loose(*types: str) -> Any:
-    """A key that clipd writes or ignores: told to editors, never a reason to refuse the clip."""
-    return Annotated[Any, WithJsonSchema({"type": list(types)})]
+# Keys that clipd writes or ignores: editors are told their types, but no clip is refused for them.
+Text = Annotated[Any, WithJsonSchema({"type": ["string", "null"]})]
+Moment = Annotated[Any, WithJsonSchema({"type": ["string", "number", "null"]})]
+Paths = Annotated[Any, WithJsonSchema({"type": ["array", "string", "null"], "items": {"type": "string"}})]
+Anything = Annotated[Any, WithJsonSchema({})]
 
 
 class ClipEntry(BaseModel):
@@ -162,7 +164,7 @@ class ClipEntry(BaseModel):
         description="The video, below the source folder; where it is absent, the one at the sidecar's mirrored place.",
         examples=["cam1/s1/match.mp4"],
     )
-    proxy_path: _loose("string", "null") = Field(None, description="Kept and ignored.")
+    proxy_path: Text = Field(None, description="Kept and ignored.")
     start_frame: Frame = Field(None, ge=0, description="First frame, counted from 0.", examples=[250])
     end_frame: Frame = Field(None, ge=0, description="Last frame, included: 250 to 749 is 500 frames.", examples=[749])
     start: Time = Field(
@@ -176,7 +178,7 @@ class ClipEntry(BaseModel):
         description="At a frame of the source the rectangle [x, y, width, height]; in between it is interpolated.",
         examples=[{"250": [100, 50, 640, 480], "500": [300, 80, 640, 480]}],
     )
-    crop_keyframes_proxy: _loose("object", "array", "null") = Field(None, description="Kept and ignored.")
+    crop_keyframes_proxy: Anything = Field(None, description="Kept and ignored.")
     crop_interpolation: Annotated[Literal["linear", "smooth"] | None, BeforeValidator(_interpolation)] = Field(
         None, description="How the crop moves between keyframes; linear where it is absent."
     )
@@ -192,10 +194,10 @@ class ClipEntry(BaseModel):
         description="Process makes the clip; Draft leaves it alone; clipd answers Complete or Failed. "
         "Other words are left alone.",
     )
-    export_path: _loose("array", "string", "null") = Field(None, description="Written by clipd: where the outputs are.")
-    created_at: _loose("string", "number", "null") = Field(None, description="Kept and ignored.")
-    modified_at: _loose("string", "number", "null") = Field(None, description="Written by clipd and by editors.")
-    error: _loose("string", "null") = Field(None, description="Written by clipd: what is wrong, where, and the mend.")
+    export_path: Paths = Field(None, description="Written by clipd: where the outputs are.")
+    created_at: Moment = Field(None, description="Kept and ignored.")
+    modified_at: Moment = Field(None, description="Written by clipd and by editors.")
+    error: Text = Field(None, description="Written by clipd: what is wrong, where, and the mend.")
 
 
 class SidecarObject(BaseModel):

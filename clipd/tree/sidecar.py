@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,12 +18,15 @@ from typing import Any
 
 from clipd.errors import Rejected
 from clipd.files import jsontext
-from clipd.files.document import JSON, LIMIT_BYTES, NotADocument, decode, position
+from clipd.files.document import JSON, LIMIT_BYTES, NotADocument, decode
 from clipd.model.clip import Clip, is_due
 from clipd.tree.clip_entry import WrongValueError, as_clip
 
 OWN_KEYS = ("status", "export_path", "modified_at", "error")
 """What clipd writes into a clip; everything else is people's."""
+LIMIT_CLIPS = 20_000
+
+_LINE_END = re.compile("\n")
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,18 @@ class Entry:
     id: str | None
     raw: Mapping[str, Any]
     """The entry's JSON object; empty when it is none."""
-    problem: str | None
-    """Why the entry cannot be worked on, with its place: no object, no name, or the id or name of another one."""
     index: int
-    _text: _Text = field(repr=False, compare=False)
+    fault: str | None = None
+    """Why the entry cannot be worked on: it is no object, has no name, or has the id or name of another one."""
+    _text: _Text = field(repr=False, compare=False, kw_only=True)
+
+    @property
+    def problem(self) -> str | None:
+        """`fault` with its line and column."""
+        if self.fault is None:
+            return None
+        line, column = self.position
+        return f"line {line}, column {column}: {self.fault}"
 
     @property
     def status(self) -> str | None:
@@ -53,13 +66,13 @@ class Entry:
     @property
     def position(self) -> tuple[int, int]:
         """Line and column, from 1, where the entry begins."""
-        return position(self._text.text, self._text.places[self.index].start)
+        return self._text.position(self._text.places[self.index].start)
 
     def position_of(self, key: str) -> tuple[int, int]:
         """Line and column, from 1, of the value of `key`; of the entry itself where it has no such key."""
         for member in self._text.members(self.index) if key in self.raw else ():
             if member.key == key:
-                return position(self._text.text, member.start)
+                return self._text.position(member.start)
         return self.position
 
     def clip(self) -> Clip:
@@ -68,8 +81,8 @@ class Entry:
         Raises:
             Rejected: something in it is wrong; the words say where, and what would be right.
         """
-        if self.problem is not None:
-            raise Rejected(self.problem)
+        if self.fault is not None:
+            raise Rejected(str(self.problem))
         try:
             return as_clip(self.raw, self.key, self.name)
         except WrongValueError as error:
@@ -102,11 +115,9 @@ def parse(data: bytes, limit_bytes: int = LIMIT_BYTES) -> Sidecar:
     entries = []
     for index, (raw, (key, name, own_id)) in enumerate(zip(raws, identities, strict=True)):
         shape = raw if isinstance(raw, dict) else {}
-        problem = None
-        if key is None or keys[key] > 1:
-            line, column = position(text.text, text.places[index].start)
-            problem = f"line {line}, column {column}: {_problem(raw, name, own_id)}"
-        entries.append(Entry(key or f"#{index + 1}", name or f"#{index + 1}", own_id, shape, problem, index, text))
+        fault = _fault(raw, name, own_id) if key is None or keys[key] > 1 else None
+        number = f"#{index + 1}"
+        entries.append(Entry(key or number, name or number, own_id, shape, index, fault, _text=text))
     return Sidecar(tuple(entries))
 
 
@@ -128,10 +139,10 @@ def patch(data: bytes, key: str, changes: Mapping[str, JSON], *, remove: tuple[s
         Rejected: no clip has this key, or several have.
     """
     entry = parse(data, max(LIMIT_BYTES, len(data))).find(key)
-    if entry is None or entry.problem is not None:
+    if entry is None or entry.fault is not None:
         raise Rejected(f"no clip can be found by {_shown(key)}" if entry is None else str(entry.problem))
     mark, text = decode(data, len(data))
-    start = entry._text.places[entry.index].start  # noqa: SLF001 - an entry's text is this module's own
+    start = entry._text.places[entry.index].start
     return (mark + jsontext.set_members(text, start, changes, remove)).encode("utf-8")
 
 
@@ -146,17 +157,28 @@ class _Text:
     def raws(self) -> list[Any]:
         """The values of the entries."""
         value = self._value.get("clips") if isinstance(self._value, dict) else self._value
-        if isinstance(value, list):
-            return value
-        raise NotADocument(
-            'a sidecar is an array of clips, [{"name": ...}], or an object with one, {"clips": [{"name": ...}]}',
-            *position(self.text, self._array_start()),
-        )
+        if not isinstance(value, list):
+            raise NotADocument(
+                'a sidecar is an array of clips, [{"name": ...}], or an object with one, {"clips": [{"name": ...}]}',
+                *self.position(self._array_start()),
+            )
+        if len(value) > LIMIT_CLIPS:
+            raise NotADocument(f"this sidecar has {len(value):,} entries; at most {LIMIT_CLIPS:,} are read")
+        return value
 
     @cached_property
     def places(self) -> list[jsontext.Item]:
         """The entries with their places."""
         return list(jsontext.items(self.text, self._array_start()))
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, from 1, of the character at `offset`."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
 
     def members(self, index: int) -> list[jsontext.Member]:
         """The members of one entry with their places."""
@@ -187,7 +209,7 @@ def _word(value: Any) -> str | None:
     return str(value).strip() or None
 
 
-def _problem(raw: Any, name: str | None, own_id: str | None) -> str:
+def _fault(raw: Any, name: str | None, own_id: str | None) -> str:
     if not isinstance(raw, dict):
         return f'{_shown(raw)} is no clip; write an object, {{"name": ..., "start_frame": ..., "end_frame": ...}}'
     if own_id is not None:
