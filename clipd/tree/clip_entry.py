@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from clipd.model.clip import Clip, Status
 from clipd.model.crop import CropPath, Rect
@@ -206,12 +206,6 @@ class SidecarObject(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     clips: list[ClipEntry] = Field(description="The clips of the video.")
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a sidecar, in both shapes."""
-    made: dict[str, Any] = TypeAdapter(list[ClipEntry] | SidecarObject).json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "clipd sidecar", **made}
 
 
 def as_clip(raw: Mapping[str, Any], key: str, name: str) -> Clip:

@@ -16,14 +16,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from clipd.errors import Rejected
-from clipd.files import jsontext
-from clipd.files.document import JSON, LIMIT_BYTES, NotADocument, decode
+from clipd.files import document, jsontext
+from clipd.files.document import JSON, NotADocument, decode
 from clipd.model.clip import Clip, is_due
-from clipd.tree.clip_entry import WrongValueError, as_clip
+from clipd.tree.clip_entry import ClipEntry, SidecarObject, WrongValueError, as_clip
 
 OWN_KEYS = ("status", "export_path", "modified_at", "error")
 """What clipd writes into a clip; everything else is people's."""
+LIMIT_BYTES = document.LIMIT_BYTES
 LIMIT_CLIPS = 20_000
 
 _LINE_END = re.compile("\n")
@@ -67,6 +70,11 @@ class Entry:
     def position(self) -> tuple[int, int]:
         """Line and column, from 1, where the entry begins."""
         return self._text.position(self._text.places[self.index].start)
+
+    @property
+    def line(self) -> int:
+        """The line, from 1, where the entry begins."""
+        return self.position[0]
 
     def position_of(self, key: str) -> tuple[int, int]:
         """Line and column, from 1, of the value of `key`; of the entry itself where it has no such key."""
@@ -144,6 +152,12 @@ def patch(data: bytes, key: str, changes: Mapping[str, JSON], *, remove: tuple[s
     mark, text = decode(data, len(data))
     start = entry._text.places[entry.index].start
     return (mark + jsontext.set_members(text, start, changes, remove)).encode("utf-8")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a sidecar, in both shapes."""
+    made: dict[str, Any] = TypeAdapter(list[ClipEntry] | SidecarObject).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "clipd sidecar", **made}
 
 
 class _Text:

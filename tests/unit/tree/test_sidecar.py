@@ -16,7 +16,6 @@ from clipd.model.clip import Clip
 from clipd.model.crop import CropPath, Rect
 from clipd.model.timespan import FrameSpan, TimeSpan
 from clipd.tree import sidecar
-from clipd.tree.clip_entry import schema
 
 CLIPPER = {
     "id": "5f0c",
@@ -339,7 +338,7 @@ def _is_real(value: Any) -> bool:
 
 class TestSchema:
     def test_both_shapes_and_the_status_words(self) -> None:
-        made = schema()
+        made = sidecar.schema()
         clip_schema = made["$defs"]["ClipEntry"]["properties"]
         assert {"type": "array", "items": {"$ref": "#/$defs/ClipEntry"}} in made["anyOf"]
         assert {"$ref": "#/$defs/SidecarObject"} in made["anyOf"]
@@ -350,6 +349,6 @@ class TestSchema:
         assert set(CLIPPER) < set(clip_schema)
 
     def test_every_key_is_described(self) -> None:
-        properties = schema()["$defs"]["ClipEntry"]["properties"]
+        properties = sidecar.schema()["$defs"]["ClipEntry"]["properties"]
         assert [key for key, value in properties.items() if not value.get("description")] == []
-        json.dumps(schema())
+        json.dumps(sidecar.schema())
