@@ -115,7 +115,9 @@ class Upright:
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         """The upright picture of `frame`; its `pts` is in the time base given at the start."""
-        if self._orientation is Orientation.UPRIGHT and matrix_of(frame) is None:
+        # Not by its side data: reading that ties a knot of references which keeps every picture alive until the garbage
+        # collector comes by, and decoding with ever new memory takes up to twice the time.
+        if self._orientation is Orientation.UPRIGHT and not frame.rotation:
             return frame
         if self._orientation.swaps and frame.format.name in TURNED:
             return _turned(frame, self._orientation)
