@@ -24,7 +24,7 @@ class IndexWrong(MediaError):
     """The file delivers other frames than its index says; index it anew from decoded frames (`index.rebuild`)."""
 
 
-class _NotHere(Exception):
+class _NotHereError(Exception):
     """Decoding from this sync frame does not lead to the span; an earlier one may."""
 
 
@@ -71,7 +71,7 @@ def _exactly(
                     begun = True
                     yield number, frame
                 return
-            except (_NotHere, NotFoundError) as error:
+            except (_NotHereError, NotFoundError) as error:
                 if begun or start is None:
                     wrong = IndexWrong if index.method == "packets" else MediaError
                     raise wrong(f"{path.name}: {error}", tail=decoder.last_words) from error
@@ -93,16 +93,16 @@ def _numbered(
     foresaw are the same set again soon after. If they are not, a frame is missing or one too many.
 
     Raises:
-        _NotHere: the frames do not come, or come damaged because decoding began at `start`.
+        _NotHereError: the frames do not come, or come damaged because decoding began at `start`.
     """
     held: list[tuple[int, av.VideoFrame]] = []
     owed: set[int | None] = set()
     number = start or 0
     for frame in _delivered(decoder, index, start):
         if number == index.count:
-            raise _NotHere(f"the file delivers more than the {index.count} frames it is known to have")
+            raise _NotHereError(f"the file delivers more than the {index.count} frames it is known to have")
         if start is not None and frame.is_corrupt and number <= span.first:
-            raise _NotHere(f"frame {number} comes damaged")
+            raise _NotHereError(f"frame {number} comes damaged")
         if index.seekable:
             owed ^= {frame.pts} ^ {int(index.pts[number])}
         if span.first <= number <= span.last:
@@ -116,7 +116,7 @@ def _numbered(
         elif len(held) > HELD_BACK or number > span.last + HELD_BACK:
             break
     missing = held[0][0] if held else number
-    raise _NotHere(f"frame {missing} of {index.count} cannot be delivered")
+    raise _NotHereError(f"frame {missing} of {index.count} cannot be delivered")
 
 
 def _delivered(decoder: Decoder, index: FrameIndex, start: int | None) -> Iterator[av.VideoFrame]:

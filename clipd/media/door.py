@@ -135,6 +135,8 @@ def _container(path: Path, descriptor: int, limits: Limits) -> av.container.Inpu
         return av.open(
             "fd:",
             mode="r",
+            # Also for the decoders that libavformat runs itself to find out about the tracks.
+            options={"max_pixels": str(limits.max_pixels)},
             container_options={
                 "fd": str(descriptor),
                 "protocol_whitelist": "fd",

@@ -45,8 +45,11 @@ Progress = Callable[[int], None]
 VERSION = 1
 """Part of the cache key: raise it whenever the same file would be indexed differently."""
 
-REORDER_BOUND = 64
-"""Pictures may stand this far from their place in decoding order; H.264 and HEVC hold back at most 16 frames."""
+PACKET_DISORDER = 32
+"""Packets may stand this far from their place in presentation order; H.264 and HEVC reorder 16 frames, 32 fields."""
+
+FRAME_DISORDER = 16
+"""Decoded frames may carry times this far out of order before the times are taken to jump."""
 
 PROGRESS_EVERY = 512
 
@@ -239,7 +242,7 @@ def _list_packets(path: Path, info: SourceInfo, limits: Limits, progress: Progre
                 listed.damaged_at.append(at)
             listed.pts.append(packet.pts)
             listed.duration.append(packet.duration or 0)
-            _check_count(path, at, limits)
+            _check_count(path, at + 1, limits)
     return listed
 
 
@@ -250,7 +253,7 @@ def _from_packets(path: Path, info: SourceInfo, limits: Limits, listed: _Packets
     stamps: Ticks = np.frombuffer(listed.pts, dtype=np.int64)
     order = np.argsort(stamps, kind="stable")
     pts = stamps[order]
-    if _is_disordered(pts, order):
+    if _is_disordered(pts, order, PACKET_DISORDER):
         return None
     index = _provisional(info, listed, stamps, pts, int(order[-1]))
     if not len(index.sync):
@@ -262,9 +265,9 @@ def _from_packets(path: Path, info: SourceInfo, limits: Limits, listed: _Packets
     return None if hidden is None else _without(index, hidden)
 
 
-def _is_disordered(pts: Ticks, order: npt.NDArray[np.intp]) -> bool:
-    """Do times stand still, or frames stand further from their place in decoding order than reordering explains?"""
-    return bool((np.diff(pts) <= 0).any() or (np.abs(order - np.arange(len(order))) > REORDER_BOUND).any())
+def _is_disordered(pts: Ticks, order: npt.NDArray[np.intp], bound: int) -> bool:
+    """Do the sorted times stand still, or did sorting (`order`) move anything further than `bound`?"""
+    return bool((np.diff(pts) <= 0).any() or (np.abs(order - np.arange(len(order))) > bound).any())
 
 
 def _provisional(info: SourceInfo, listed: _Packets, stamps: Ticks, pts: Ticks, last: int) -> FrameIndex:
@@ -375,7 +378,7 @@ def _from_frames(path: Path, info: SourceInfo, limits: Limits, progress: Progres
     given: Ticks = np.frombuffer(stamps, dtype=np.int64)
     order = np.argsort(given, kind="stable")
     pts = given[order]
-    if _is_disordered(pts, order):
+    if _is_disordered(pts, order, FRAME_DISORDER):
         seekable, pts = False, _repaired(given, info)
     numbers = [0]
     if seekable:
@@ -399,7 +402,7 @@ def _repaired(given: Ticks, info: SourceInfo) -> Ticks:
     to go on one frame after what came before.
     """
     step = _usual_step(given, info)
-    jumps = np.flatnonzero(np.diff(given) < -REORDER_BOUND * step) + 1
+    jumps = np.flatnonzero(np.diff(given) < -FRAME_DISORDER * step) + 1
     parts, end = [], None
     for part in np.split(given, jumps):
         part = np.sort(part)
@@ -449,7 +452,7 @@ def _cache_name(path: Path, info: SourceInfo) -> str:
 def _read(kept: Path, info: SourceInfo) -> FrameIndex | None:
     """The index kept at `kept`, or None if it is absent, damaged or of another track."""
     try:
-        with np.load(kept, allow_pickle=False) as held:
+        with kept.open("rb") as file, np.load(file, allow_pickle=False) as held:
             end_pts, numerator, denominator, is_decoded, seekable = (int(value) for value in held["facts"])
             index = FrameIndex(
                 pts=held["pts"],

@@ -140,12 +140,9 @@ def _describe(path: Path, container: av.container.InputContainer, limits: Limits
         raise MediaError(f"{path.name} holds no video")
     best = container.streams.best("video")
     chosen = next((stream for stream in moving if stream is best), moving[0])
+    _check_size(path, chosen.codec_context.width, chosen.codec_context.height, limits)
     frame = _first_frame(path, container, chosen)
-    if frame.width * frame.height > limits.max_pixels:
-        raise Rejected(
-            f"{path.name} has pictures of {frame.width}x{frame.height}; at most {limits.max_pixels} pixels are allowed "
-            "(setting max_pixels)"
-        )
+    _check_size(path, frame.width, frame.height, limits)
     video = _video_track(chosen, frame)
     audio = tuple(_audio_track(stream) for stream in container.streams.audio if stream.codec_context is not None)
     described = {video.index, *(track.index for track in audio), *(stream.index for stream in moving)}
@@ -159,6 +156,14 @@ def _describe(path: Path, container: av.container.InputContainer, limits: Limits
         other_tracks=tuple(_name(stream) for stream in container.streams if stream.index not in described),
         notes=tuple(_notes(path, video, moving, frame)),
     )
+
+
+def _check_size(path: Path, width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise Rejected(
+            f"{path.name} has pictures of {width}x{height}; at most {limits.max_pixels} pixels are allowed "
+            "(setting max_pixels)"
+        )
 
 
 def _moves(stream: av.video.stream.VideoStream) -> bool:

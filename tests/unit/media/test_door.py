@@ -52,13 +52,13 @@ def test_a_regular_file_is_opened_for_reading(video: Path) -> None:
 
 
 def test_the_descriptor_is_closed_afterwards(video: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         with opened(video, LIMITS):
             pass
     with contextlib.suppress(MediaError), opened(Path(__file__), LIMITS):
         pass
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,7 @@ def test_a_playlist_in_disguise_opens_nothing(video: Path, tmp_path: Path, kind:
     assert not seen
 
 
+@pytest.mark.footage
 def test_more_tracks_than_allowed_are_refused() -> None:
     path = footage("torchcodec_nasa_13013.mp4")
     with opened(path, Limits(max_streams=6)):
@@ -134,6 +135,7 @@ def test_more_tracks_than_allowed_are_refused() -> None:
         pass
 
 
+@pytest.mark.footage
 def test_only_one_track_is_read() -> None:
     with opened(footage("torchcodec_nasa_13013.mp4"), LIMITS) as container:
         only(container, container.streams[3])

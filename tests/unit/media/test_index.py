@@ -29,6 +29,7 @@ def made_of(
     return FrameIndex(np.asarray(pts, dtype=np.int64), syncs, syncs, end_pts, time_base, "packets")
 
 
+@pytest.mark.footage
 @pytest.mark.parametrize("name", REAL)
 def test_packets_tell_the_same_as_decoding_every_frame(name: str) -> None:
     path = footage(name)
@@ -152,7 +153,8 @@ def test_more_frames_than_allowed_are_refused(tmp_path: Path) -> None:
             build(path, info, Limits(max_frames=29), decoded=decoded)
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
+@pytest.mark.footage
+def test_progress_is_told() -> None:
     path = footage("intel_one-by-one-person-detection.mp4")
     told: list[int] = []
     build(path, probe(path, LIMITS), LIMITS, progress=told.append)
@@ -200,7 +202,6 @@ def test_time_spans_are_exact_at_a_rate_that_is_no_decimal() -> None:
     index = made_of(list(range(0, count * 1001, 1001)), count * 1001, Fraction(1, 30000))
     at = Fraction(1001, 30000) * 1_000_000
     assert index.span(TimeSpan(at, at + Fraction(1, 10**9))) == FrameSpan(1_000_000, 1_000_000)
-    assert index.span(TimeSpan(at - Fraction(1, 10**9), at)).count == 0 if False else True
     assert index.span(TimeSpan(at + Fraction(1, 10**9), at + 1)).first == 1_000_001
 
 

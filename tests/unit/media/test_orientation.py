@@ -82,6 +82,7 @@ def test_a_matrix_means_where_it_puts_the_corners(a_sign: int, b_sign: int, swap
     assert np.array_equal(BY_NUMPY[orientation](rows), expected)
 
 
+@pytest.mark.footage
 def test_a_phone_clip_stands_upright() -> None:
     with av.open(str(footage("docutils_pens.mp4"))) as container:
         frame = next(container.decode(video=0))
