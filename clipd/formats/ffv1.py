@@ -77,8 +77,8 @@ def pixels_for(source: str) -> str:
 def slices_for(width: int, height: int, pixels: str, wanted: int) -> int:
     """The number of slices nearest to `wanted` that FFmpeg's encoder can lay out on such a picture.
 
-    Level 3 cannot cut a picture of odd size between two chroma samples; the rule, and the grids tried (as many columns as
-    rows, up to twice as many), are those of `encode_init` in libavcodec/ffv1enc.c.
+    Level 3 cannot cut a picture of odd size between two chroma samples; the rule, and the grids tried (as many
+    columns as rows, up to twice as many), are those of `encode_init` in libavcodec/ffv1enc.c.
     """
     across, down = chroma_shifts(pixels)
 
@@ -128,7 +128,7 @@ def recipe(settings: Settings, made_of: Pictures, sounds: Sequence[Sound]) -> tu
 
 def verify(path: Path, expected: Expected, limits: Limits, threads: int, tick: Tick) -> Proof:
     """Decodes every picture and compares its hash with that of the source's."""
-    found = inspect(path, limits)
+    found = inspect(path, limits, threads)
     if found.sync_frames != found.frames:
         raise MediaError(f"{path.name}: {found.frames - found.sync_frames} frames are no sync frames")
     total = len(expected.hashes)

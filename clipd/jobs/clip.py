@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from clipd.formats import FORMATS
 from clipd.formats.ffv1 import Settings as Ffv1Settings
@@ -29,6 +29,7 @@ from clipd.jobs.processor import Processor, process
 from clipd.jobs.render import Render, Wanted
 from clipd.jobs.rendition import Rendition, Variations, name_rendition, names_camera, variations_for
 from clipd.jobs.truth import OutputFacts, SpanFacts, Truth, source_facts
+from clipd.media.ahead import ahead
 from clipd.media.audio import LAYOUTS, Sound
 from clipd.media.decode import IndexWrong, frames
 from clipd.media.door import Limits
@@ -41,6 +42,11 @@ from clipd.model.clip import Clip
 from clipd.model.crop import CropPlan
 from clipd.model.setting import Section, setting
 from clipd.model.timespan import FrameSpan, TimeSpan
+
+WAITING_PICTURES = 4
+"""How many decoded pictures may wait for the encoders."""
+SOUND_STEP_SECONDS = Fraction(1, 4)
+"""How much sound is encoded at a time."""
 
 
 class Thumbnail(Section):
@@ -175,6 +181,9 @@ def run(clip: Clip, renditions: Sequence[Rendition], settings: Settings, context
     return Result(made.artifacts, source.span, truth, effort)
 
 
+_Encoded = tuple[Render, list[Any]]
+
+
 @dataclass(frozen=True)
 class _Made:
     artifacts: tuple[Artifact, ...]
@@ -234,22 +243,36 @@ def _feed(renders: Sequence[Render], sounds: Sequence[Sound], context: Context, 
     canonical = CROPPABLE.get(source.info.video.pix_fmt)
     reshaper = Reshaper(canonical, threads=context.threads) if canonical else None
     stream = frames(source.path, source.info, source.index, source.span, context.limits, threads=context.threads)
-    for done, (number, decoded) in enumerate(stream):
-        context.checkpoint("encoding", done, total)
-        frame = reshaper.fit(decoded, decoded.width, decoded.height) if reshaper else decoded
-        for render in renders:
-            render.take(number, frame)
-        _sound_until(source.after(number) - source.start, sounds, renders)
+    with closing(ahead(stream, WAITING_PICTURES)) as pictures, closing(ahead(_heard(renders, sounds), 2)) as heard:
+        heard_until = Fraction(0)
+        for done, (number, decoded) in enumerate(pictures):
+            context.checkpoint("encoding", done, total)
+            frame = reshaper.fit(decoded, decoded.width, decoded.height) if reshaper else decoded
+            for render in renders:
+                render.take(number, frame)
+            while sounds and heard_until < source.after(number) - source.start:
+                heard_until, packets = next(heard)
+                for render, encoded in packets:
+                    render.encoder.write(encoded)
     for render in renders:
         context.checkpoint("finishing the files", total, total)
         render.encoder.finish()
 
 
-def _sound_until(seconds: Fraction, sounds: Sequence[Sound], renders: Sequence[Render]) -> None:
-    for sound in sounds:
-        for block in sound.until(seconds):
-            for render in renders:
-                render.hear(sound, block)
+def _heard(renders: Sequence[Render], sounds: Sequence[Sound]) -> Iterator[tuple[Fraction, Sequence[_Encoded]]]:
+    """The encoded sound of all outputs, step by step, without end: (seconds from the first picture, packets up to there)."""
+    seconds = Fraction(0)
+    while True:
+        seconds += SOUND_STEP_SECONDS
+        yield (
+            seconds,
+            [
+                (render, render.hear(sound, block))
+                for sound in sounds
+                for block in sound.until(seconds)
+                for render in renders
+            ],
+        )
 
 
 def _prove(

@@ -27,7 +27,7 @@ from clipd.media.crop import Cropper
 from clipd.media.decode import frames
 from clipd.media.door import Limits
 from clipd.media.images import rgb_array
-from clipd.media.inspect import decode_last, inspect
+from clipd.media.inspect import inspect
 from clipd.media.picture import CROPPABLE, Reshaper
 from clipd.model.artifact import Artifact, Role
 from clipd.model.clip import Clip
@@ -205,12 +205,10 @@ def _checked(file: ProducedFile, name: str, rendition: Rendition, span: FrameSpa
 
 def _proven(path: Path, name: str, frames_wanted: int, context: Context) -> int:
     limits: Limits = context.limits
-    found = inspect(path, limits)
+    found = inspect(path, limits, context.threads)
     if found.frames != frames_wanted:
         raise MediaError(
             f"the processor {name} made {path.name} with {found.frames} frames; {frames_wanted} are due "
             "(a ProducedFile may say otherwise)"
         )
-    if found.frames:
-        decode_last(path, int(found.times[-1]), limits, context.threads)
     return found.frames

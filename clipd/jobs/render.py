@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from av import AudioFrame, VideoFrame
+from av import AudioFrame, AudioStream, Packet, VideoFrame
 
 from clipd.formats.format import Expected, Format, FormatSettings, Pictures, Proof, Tick
 from clipd.jobs.geometry import Geometry
@@ -88,11 +88,12 @@ class Render:
         index = self.wanted.index
         self.encoder.picture(fitted, int(index.pts[number]) - self._first_pts, index.duration(number))
 
-    def hear(self, sound: Sound, block: AudioFrame) -> None:
-        """Encodes a block of `sound`, if this output has it."""
+    def hear(self, sound: Sound, block: AudioFrame) -> list[Packet[AudioStream]]:
+        """Encodes a block of `sound`, if this output has it; `encoder.write` takes the packets."""
         for track, mine in enumerate(self.wanted.sounds):
             if mine is sound:
-                self.encoder.sound(track, block)
+                return self.encoder.encode_sound(track, block)
+        return []
 
     def verify(self, limits: Limits, tick: Tick) -> Proof:
         """Reads the finished file back and proves it."""

@@ -11,7 +11,7 @@ library's words for everything else.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,7 +21,7 @@ from typing import Final, cast
 
 import av
 import av.error
-from av import AudioFrame, AudioStream, Codec, VideoFrame, VideoStream
+from av import AudioFrame, AudioStream, Codec, Packet, VideoFrame, VideoStream
 from av.codec.context import Flags
 
 from clipd.errors import Deferred, MediaError, Temporary
@@ -64,7 +64,8 @@ class Recipe:
     gop: int | None = None
     audio: tuple[AudioRecipe, ...] = ()
     container_options: dict[str, str] = field(default_factory=dict)
-    frame_threads: bool = True
+    threads_for_each: Fraction = Fraction(1)
+    """Encoder threads for each thread of the job; a frame-threaded encoder waits a lot and wants more than one."""
 
 
 class Encoder:
@@ -91,10 +92,18 @@ class Encoder:
         with writing(self.path):
             self._container.mux(self._video.encode(frame))
 
-    def sound(self, track: int, block: AudioFrame) -> None:
-        """Encodes the next block of audio track `track`; its pts counts samples from the first picture."""
+    def encode_sound(self, track: int, block: AudioFrame) -> list[Packet[AudioStream]]:
+        """The packets that the next block of audio track `track` completes; pts count samples from the first picture.
+
+        May run in another thread than the rest, which `write` must not.
+        """
         with writing(self.path):
-            self._container.mux(self._audio[track].encode(block))
+            return self._audio[track].encode(block)
+
+    def write(self, packets: Sequence[Packet[AudioStream]]) -> None:
+        """Puts encoded sound into the file."""
+        with writing(self.path):
+            self._container.mux(packets)
 
     def finish(self) -> None:
         """Drains the encoders and writes the end of the file."""
@@ -122,8 +131,8 @@ class Encoder:
         context.sample_aspect_ratio = recipe.sar
         context.color_primaries, context.color_trc = recipe.color.primaries, recipe.color.transfer
         context.colorspace, context.color_range = recipe.color.space, recipe.color.range
-        context.thread_count = threads
-        context.thread_type = "AUTO" if recipe.frame_threads else "SLICE"
+        context.thread_count = max(1, int(threads * recipe.threads_for_each))
+        context.thread_type = "AUTO"
         context.flags |= Flags.frame_duration
         if recipe.gop is not None:
             context.gop_size = recipe.gop

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av.error
 import numpy as np
@@ -59,18 +58,25 @@ class Found:
         return (self.end - int(self.times[0])) * self.time_base if len(self.times) else Fraction(0)
 
 
-def inspect(path: Path, limits: Limits) -> Found:
-    """Counts the packets of the file at `path` and looks at its tracks."""
+def inspect(path: Path, limits: Limits, threads: int, tick: Callable[[], None] = lambda: None) -> Found:
+    """Counts the packets of the file at `path`, looks at its tracks and decodes its last picture.
+
+    `tick` is called now and then and may raise to stop.
+    """
     with reading(path), opened(path, limits) as container:
         video = _video(container, path)
-        audio = tuple(_first_sound(path, stream.index, limits) for stream in container.streams.audio)
+        audio = tuple(_first_sound(container, stream) for stream in container.streams.audio)
         only(container, video)
-        stamps = [
+        container.seek(0)
+        stamps = sorted(
             (packet.pts, packet.duration or 0, packet.is_keyframe)
             for packet in container.demux(video)
             if packet.size and packet.pts is not None
-        ]
-        stamps.sort()
+        )
+        if not stamps:
+            raise MediaError(f"{path.name} holds no pictures")
+        video.codec_context.thread_count = threads
+        _decode_last(container, video, stamps[-1][0], tick, path)
         context = video.codec_context
         return Found(
             codec=context.name,
@@ -79,14 +85,14 @@ def inspect(path: Path, limits: Limits) -> Found:
             height=context.height,
             time_base=video.time_base or Fraction(1, 1000),
             times=np.array([stamp[0] for stamp in stamps], np.int64),
-            end=stamps[-1][0] + stamps[-1][1] if stamps else 0,
+            end=stamps[-1][0] + stamps[-1][1],
             sync_frames=sum(stamp[2] for stamp in stamps),
             audio=audio,
         )
 
 
 def pictures(path: Path, limits: Limits, threads: int) -> Iterator[VideoFrame]:
-    """Every picture of the file at `path`, decoded in order; a picture that does not decode raises."""
+    """Every picture of the file at `path`, decoded in order; one that does not decode raises."""
     with reading(path), opened(path, limits) as container:
         video = _video(container, path)
         only(container, video)
@@ -94,40 +100,38 @@ def pictures(path: Path, limits: Limits, threads: int) -> Iterator[VideoFrame]:
         yield from container.decode(video)
 
 
-def decode_last(path: Path, last: int, limits: Limits, threads: int, tick: Callable[[], None] = lambda: None) -> None:
-    """Decodes the picture at pts `last`, the file's last one, from the sync frame before it.
+def _decode_last(
+    container: InputContainer, video: VideoStream, last: int, tick: Callable[[], None], path: Path
+) -> None:
+    """Decodes the picture at pts `last` from the sync frame before it.
 
-    Pictures that nothing else refers to are skipped on the way; they cannot spoil the last one. `tick` is called for
-    every packet and may raise to stop.
+    Pictures that nothing else refers to are skipped on the way, and block edges are not smoothed: whether the last one
+    decodes does not depend on either.
     """
-    with reading(path), opened(path, limits) as container:
-        video = _video(container, path)
-        only(container, video)
-        video.codec_context.thread_count = threads
-        container.seek(last, stream=video, backward=True)
-        reached: int | None = None
-        for packet in container.demux(video):
-            tick()
-            video.codec_context.skip_frame = "NONREF" if packet.pts is not None and packet.pts < last else "DEFAULT"
-            for frame in packet.decode():
-                if frame.is_corrupt:
-                    raise MediaError(f"{path.name}: a picture near the end is damaged")
-                reached = frame.pts
-        if reached != last:
-            raise MediaError(f"{path.name}: the last picture does not decode")
+    video.codec_context.options |= {"skip_loop_filter": "all"}
+    container.seek(last, stream=video, backward=True)
+    reached: int | None = None
+    for packet in container.demux(video):
+        tick()
+        video.codec_context.skip_frame = "NONREF" if packet.pts is not None and packet.pts < last else "DEFAULT"
+        for frame in packet.decode():
+            if frame.is_corrupt:
+                raise MediaError(f"{path.name}: a picture near the end is damaged")
+            reached = frame.pts
+    if reached != last:
+        raise MediaError(f"{path.name}: the last picture does not decode")
 
 
-def _first_sound(path: Path, index: int, limits: Limits) -> AudioFound:
+def _first_sound(container: InputContainer, stream: AudioStream) -> AudioFound:
     """Decodes the first sound of a track: only then are the encoder's priming samples taken off."""
-    with opened(path, limits) as container:
-        stream = cast(AudioStream, container.streams[index])
-        only(container, stream)
-        context = stream.codec_context
-        frame = next(iter(container.decode(stream)), None)
-        rate = frame.sample_rate if frame else context.sample_rate
-        start = frame.pts * frame.time_base if frame and frame.pts is not None and frame.time_base else None
-        size = max(context.frame_size, frame.samples if frame else 0)
-        return AudioFound(context.name, rate, context.channels, start, Fraction(size, rate))
+    only(container, stream)
+    container.seek(0)
+    context = stream.codec_context
+    frame = next(iter(container.decode(stream)), None)
+    rate = frame.sample_rate if frame else context.sample_rate
+    start = frame.pts * frame.time_base if frame and frame.pts is not None and frame.time_base else None
+    size = max(context.frame_size, frame.samples if frame else 0)
+    return AudioFound(context.name, rate, context.channels, start, Fraction(size, rate))
 
 
 def _video(container: InputContainer, path: Path) -> VideoStream:
