@@ -1,0 +1,221 @@
+"""Replacing a file that other programs save too, so that no save is lost.
+
+`swap` replaces what was seen with something new and gives the displaced file back when it is not what was seen. Other
+programs save by renaming a new file over the name, or by writing into the file in place. What can come in between:
+
+1. *A save before the exchange.* The exchange displaces it. What comes out unexpectedly is always newer than what went
+   in, so it goes back in; and if that displaces yet another save, that one goes in, until what comes out is what was
+   put in last. Meanwhile openers of our file are held back by the kernel (`openers`), and before they are let in our
+   file gets the newer content: nobody ever reads the state that lacked the save, and so nobody saves on top of it.
+2. *A save by rename after the exchange* replaces our file as it would replace any: its maker saw our content or an
+   older one. Nothing to do here; an older status that it brings back is noticed by the next scan.
+3. *A write in place into the displaced file*, by a program that opened it before the exchange, also after it was
+   compared. So the displaced file is kept until nobody writes to it, and `late_save` returns what was written.
+4. *A write in place through an opener that was held back while the file was given back*: the same, for our file.
+5. *Our death at any point.* The temporary name tells both contents by their digests, so `leftovers` finds a save that
+   was out of place when we died.
+
+Filesystems that cannot exchange (NFS, SMB) get a comparison right before the rename, with a second link that keeps the
+displaced file; there a save by rename in the microseconds between the two is overwritten. Filesystems without links
+keep nothing. Where openers cannot be held back, a save that was displaced by another one is handed out as contested.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from clipd.files import atomic, openers
+
+GIVE_BACKS = 100
+"""Saves in a row, each within the microseconds of an exchange; more than any editor makes."""
+LOOKS = 4
+"""How often a displaced file that somebody still writes to is looked at."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file's content, and how it looked when it was read."""
+
+    data: bytes
+    inode: int
+    mtime_ns: int
+
+    def still_at(self, path: Path) -> bool:
+        """Is the same file, untouched, at `path`? Raises FileNotFoundError when there is none."""
+        now = path.lstat()
+        return (now.st_ino, now.st_mtime_ns, now.st_size) == (self.inode, self.mtime_ns, len(self.data))
+
+
+@dataclass(frozen=True)
+class Left:
+    """A displaced file that is kept, under a temporary name, until nobody writes to it any more."""
+
+    path: Path
+    data: bytes
+    """What it is known to hold; anything else is a late save."""
+    base: bytes
+    """What the maker of a late save had before them."""
+    contested: bool = False
+    """Its content itself may be missing from the save that is in place now."""
+
+
+@dataclass(frozen=True)
+class Swap:
+    """How a swap ended; when it is not `placed`, somebody saved in between and their file is in place."""
+
+    placed: bool
+    left: Left | None = None
+
+
+def look(path: Path, limit_bytes: int) -> Seen:
+    """Read the file at `path`; raises what `atomic.read_regular` raises."""
+    data, seen = atomic.read_regular(path, limit_bytes)
+    return Seen(data, seen.st_ino, seen.st_mtime_ns)
+
+
+def swap(path: Path, seen: Seen, data: bytes) -> Swap:
+    """Replace what was `seen` at `path` by `data`, durably, unless somebody saved in between.
+
+    The caller is the only one who swaps at `path`, and deals with `Swap.left` (`late_save`, then remove it).
+
+    Raises:
+        Missing: there is no file at `path` any more.
+        Deferred, Temporary: the filesystem refuses; the file is as it was.
+    """
+    temp = atomic.temporary(path, f"{_digest(seen.data)}-{_digest(data)}")
+    atomic.rename(atomic.stage(path, data), temp)
+    try:
+        try:
+            return _exchange(path, seen, temp)
+        except atomic.Unsupported:
+            return _replace(path, seen, temp)
+    except FileNotFoundError as error:
+        atomic.remove(temp)
+        raise atomic.as_clipd_error(error, f"replacing {path}") from error
+    except atomic.Missing:
+        atomic.remove(temp)
+        raise
+
+
+def late_save(left: Left, wait: Callable[[float], None], seconds: float) -> bytes | None:
+    """What somebody wrote into a displaced file after it was compared, once nobody writes there any more; or None.
+
+    Where the kernel cannot say who writes, the file must hold still for `seconds`. One that is written to for longer
+    than `LOOKS` x `seconds` is taken as it is.
+    """
+    for _ in range(LOOKS):
+        free = openers.nobody_writes(left.path)
+        if free:
+            break
+        before = left.path.lstat()
+        wait(seconds)
+        after = left.path.lstat()
+        if free is None and (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
+            break
+    data = _content(left.path)
+    return data if left.contested or data != left.data else None
+
+
+def leftovers(path: Path) -> Iterator[tuple[Path, bytes | None]]:
+    """Temporary files that a swap at `path` left when its process died, and somebody's save where one holds it."""
+    ends = atomic.temporary(path, "*").name.split("*")
+    tail = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})(?:-kept)?")
+    for temp in path.parent.iterdir():
+        name = temp.name
+        if not (name.startswith(ends[0]) and name.endswith(ends[1])):
+            continue
+        if match := tail.fullmatch(name[len(ends[0]) : -len(ends[1])]):
+            data = _content(temp)
+            yield temp, None if data is None or _digest(data) in match.groups() else data
+
+
+def put_in_place_by(temp: Path, data: bytes) -> bool:
+    """Is `data` what the dead process that left `temp` had put in place of somebody's save?"""
+    return f"-{_digest(data)}" in temp.name
+
+
+def _exchange(path: Path, seen: Seen, temp: Path) -> Swap:
+    try:
+        descriptor = os.open(temp, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except PermissionError:  # dressed as a read-only file
+        descriptor = os.open(temp, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        with openers.held_back(descriptor) as held:
+            if not seen.still_at(path):
+                atomic.remove(temp)
+                return Swap(placed=False)
+            if not atomic.exchange(temp, path):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            if _content(temp) != seen.data:
+                return Swap(placed=False, left=_give_back(path, seen, temp, descriptor, held))
+    finally:
+        os.close(descriptor)
+    atomic.fsync_directory(path.parent)
+    return Swap(placed=True, left=Left(temp, seen.data, base=seen.data))
+
+
+def _give_back(path: Path, seen: Seen, temp: Path, descriptor: int, held: bool) -> Left:
+    """Put the newest save back at `path`; what is left then: our file, or a save that another one replaced."""
+    ours = put_last = os.fstat(descriptor).st_ino
+    for _ in range(GIVE_BACKS):
+        going_in = temp.lstat().st_ino
+        if not atomic.exchange(temp, path):  # deleted in between
+            break
+        if temp.lstat().st_ino == put_last:
+            break
+        put_last = going_in
+    if temp.lstat().st_ino != ours:
+        return Left(temp, _content(temp) or b"", base=seen.data, contested=not held)
+    newest = _content(path) if held else None
+    if newest is not None:
+        # Those who are held back have opened our file already: they shall read what the name stands for now.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, newest, 0)
+    return Left(temp, _content_of(descriptor), base=_content_of(descriptor))
+
+
+def _replace(path: Path, seen: Seen, temp: Path) -> Swap:
+    """The way without exchange; see the module's docstring."""
+    second = temp.with_name(f"{temp.name.removesuffix('.tmp')}-kept.tmp")
+    keep: Path | None = second
+    try:
+        atomic.link(path, second)
+    except atomic.Unsupported:
+        keep = None
+    if _content(keep or path) != seen.data or not seen.still_at(path):
+        atomic.remove(temp)
+        if keep is not None:
+            atomic.remove(keep)
+        return Swap(placed=False)
+    atomic.rename(temp, path)
+    atomic.fsync_directory(path.parent)
+    return Swap(placed=True, left=None if keep is None else Left(keep, seen.data, base=seen.data))
+
+
+def _content(path: Path) -> bytes | None:
+    """What a regular file holds at this moment; None for anything else."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _content_of(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    finally:
+        os.close(descriptor)
+
+
+def _content_of(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()[:16]
