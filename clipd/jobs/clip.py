@@ -260,7 +260,7 @@ def _feed(renders: Sequence[Render], sounds: Sequence[Sound], context: Context, 
 
 
 def _heard(renders: Sequence[Render], sounds: Sequence[Sound]) -> Iterator[tuple[Fraction, Sequence[_Encoded]]]:
-    """The encoded sound of all outputs, step by step, without end: (seconds from the first picture, packets up to there)."""
+    """The encoded sound of all outputs in steps, without end: (seconds from the first picture, packets up to there)."""
     seconds = Fraction(0)
     while True:
         seconds += SOUND_STEP_SECONDS
