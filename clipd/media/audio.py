@@ -32,6 +32,8 @@ RUN_UPS: Final = (Fraction(1, 2), Fraction(5), None)
 LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """The usual layout for tracks that tell only how many channels they have."""
 SILENCE_BLOCK: Final = 8192
+SHORTEST_FRAME_HERTZ: Final = 50
+"""Steps of less than 20 ms count as jitter even where frames are shorter (Vorbis: down to 3 ms)."""
 
 
 @dataclass
@@ -112,7 +114,10 @@ class Sound:
             at = cursor + first
             if frame.pts is not None and frame.time_base is not None:
                 told = frame.pts * frame.time_base
-                jitter = max(frame.samples - 1, math.ceil(2 * frame.time_base * self.rate))
+                jitter = (
+                    max(frame.samples, self.rate // SHORTEST_FRAME_HERTZ, math.ceil(2 * frame.time_base * self.rate))
+                    - 1
+                )
                 at = round(told * self.rate)
                 if cursor and abs(at - first - cursor) <= jitter:
                     at = first + cursor

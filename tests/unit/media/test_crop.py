@@ -32,7 +32,7 @@ def noise(pixels: str, width: int = 64, height: int = 48) -> av.VideoFrame:
 def planar_crop(frame: av.VideoFrame, rect: Rect) -> list[np.ndarray]:
     """Written from the definition: luma exact, chroma offset floored, chroma size rounded up."""
     planes = []
-    for index, plane in enumerate(frame.planes):
+    for plane in frame.planes:
         across, down = frame.width // plane.width, frame.height // plane.height
         sample = 2 if frame.format.components[0].bits > 8 else 1
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)

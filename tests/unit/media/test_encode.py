@@ -81,5 +81,5 @@ def test_a_full_disk_is_nobodys_fault(tmp_path: Path) -> None:
 
 
 def test_what_the_encoder_refuses_is_told_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="v.mp4 could not be encoded"):
+    with pytest.raises(MediaError, match=r"v\.mp4 could not be encoded"):
         Encoder(tmp_path / "v.mp4", recipe(width=95), 1)
