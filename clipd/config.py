@@ -104,11 +104,13 @@ class Config(BaseSettings):
 
 
 def find(root: Path | None, config: Path | None) -> tuple[Path, Path | None]:
-    """The root and the settings file that are meant: as named, else the nearest tree at or above this folder.
+    """The root and the settings file that are meant: as named, as CLIPD_ROOT says, or the nearest tree at or above.
 
     Raises:
         ConfigError: a file that was named is not there, or no tree is found.
     """
+    named = os.environ.get(f"{ENVIRONMENT_PREFIX}ROOT")
+    root = root or (Path(named) if named else None)
     if config is not None:
         if not config.is_file():
             raise ConfigError(f"{config} is not there; make a tree with its settings by: clipd init DIR")

@@ -261,7 +261,7 @@ class Daemon:
             patience = self.config.claims.lease_seconds * 1.5
         self._held.pop(job.id, None)
         self._taken += 1
-        self._pool.submit(job, self._workplace, self._last_words.pop(job.id, ""), patience)
+        self._pool.submit(job, self.workplace, self._last_words.pop(job.id, ""), patience)
 
     def _batch_room(self) -> int:
         size = self.config.workers.batch_size
@@ -419,7 +419,8 @@ class Daemon:
         return f"{self.host}.{os.getpid()}"
 
     @property
-    def _workplace(self) -> Workplace:
+    def workplace(self) -> Workplace:
+        """What a worker is told besides its job."""
         config = self.config
         return Workplace(
             layout=self.layout,

@@ -208,7 +208,8 @@ def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: R
     attempts.end(
         place.layout, record, place.clock.now(), state="complete", written_back=receipt.id, last_error=""
     )  # fmt: skip
-    return Outcome(Verdict.COMPLETE, written.message, receipt.videos, warnings=receipt.warnings)
+    words = written.message if written.result in ("conflict", "gone") else ""
+    return Outcome(Verdict.COMPLETE, words, receipt.videos, warnings=receipt.warnings)
 
 
 def _fail(job: Job, place: Workplace, wish: Wish, record: Record, words: str) -> Outcome:

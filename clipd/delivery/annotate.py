@@ -58,7 +58,7 @@ def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circ
     tools = truth.pop("tools", {})
     return {
         "clip": facts.job.name,
-        "file": video.name,
+        "file": f"{video.folder}/{video.name}",
         "size": video.size,
         "sha256": video.sha256,
         "job": facts.job.id,
@@ -73,9 +73,9 @@ def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circ
             **truth.pop("source", {}),
         },
         **truth,
-        "output": {**per_output.get(video.name, {}), **video.facts},
+        "output": {**per_output.get(video.staged_name, {}), **video.facts},
         "files": [
-            {"name": a.name, "role": a.role, "size": a.size, "sha256": a.sha256}
+            {"path": f"{a.folder}/{a.name}", "role": a.role, "size": a.size, "sha256": a.sha256}
             for a in result.artifacts
             if a.role != "annotation"
         ],

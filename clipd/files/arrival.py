@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
 import time
 from pathlib import Path
 
 from clipd.errors import Deferred
+from clipd.files.openers import nobody_writes
 from clipd.files.walk import look
 from clipd.model.setting import Section, setting
 
@@ -43,7 +41,7 @@ def require_settled(path: Path, share_offset: float, settings: Settings) -> None
     left = settings.settle_seconds - still_seconds(path, share_offset)
     if left > 0:
         raise Arriving(f"{path.name} is still arriving: it changed {settings.settle_seconds - left:.1f} s ago", left)
-    if has_writer(path):
+    if nobody_writes(path) is False:
         raise Arriving(f"{path.name} is still arriving: a program is writing it", max(1.0, settings.settle_seconds))
 
 
@@ -55,23 +53,3 @@ def still_seconds(path: Path, share_offset: float) -> float:
     now = time.time() + share_offset
     ages = [now - stamp / 1e9 for stamp in (seen.mtime_ns, seen.ctime_ns)]
     return max(0.0, min((age for age in ages if age > -FUTURE_SECONDS), default=0.0))
-
-
-def has_writer(path: Path) -> bool:
-    """Does a process of this machine have the file open for writing, as far as the kernel tells?
-
-    A read lease is granted only on a file that nobody has open for writing. Filesystems without leases, and files of
-    other users, say nothing: the answer is then False.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        return error.errno == errno.EAGAIN
-    finally:
-        os.close(descriptor)
-    return False

@@ -59,6 +59,7 @@ def job_of(layout: Layout, path: Path, entry: sidecar.Entry, written: datetime) 
         session=place.session,
         priority=_priority(entry),
         requested_at=_requested_at(entry, written),
+        position=entry.index,
     )
 
 

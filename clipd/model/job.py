@@ -23,11 +23,13 @@ class Job:
     session: str
     priority: int
     requested_at: datetime
+    position: int = 0
+    """Its place among the wishes of its origin."""
 
     @property
-    def order(self) -> tuple[int, datetime, str]:
-        """Sorts a queue: higher priority first, then the oldest wish."""
-        return (-self.priority, self.requested_at, self.id)
+    def order(self) -> tuple[int, datetime, str, int]:
+        """Sorts a queue: higher priority first, then the oldest wish, then as they stand in the file."""
+        return (-self.priority, self.requested_at, self.origin, self.position)
 
 
 def job_id(kind: str, origin: str, key: str) -> str:

@@ -171,7 +171,8 @@ def _what_was_made(layout: Layout, entry: sidecar.Entry, job: str) -> tuple[str,
     when = f"published {newest.published_at} by {newest.host}"
     if missing:
         return f"{when}, but gone since: {', '.join(missing)}; set it to Process to make it again", newest.videos
-    notes = f"; {len(newest.warnings)} notes in the truth sheet" if newest.warnings else ""
+    count = len(newest.warnings)
+    notes = f"; {count} note{'s' if count > 1 else ''} in the truth sheet" if count else ""
     return f"{when}: {', '.join(newest.videos)}{notes}", newest.videos
 
 

@@ -1,0 +1,97 @@
+"""Editing sidecars as carefully as the daemon does: `mark`, `cancel`."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clipd.cli.app import ConfigFile, Root, app, say, tree
+from clipd.clock import stamp
+from clipd.config import Config
+from clipd.delivery.writeback import WriteBack, edit
+from clipd.errors import Rejected, Temporary
+from clipd.files import lease
+from clipd.files.atomic import read_regular
+from clipd.model.clip import Status
+from clipd.report.overview import find, overview
+from clipd.tree import sidecar as sidecars
+from clipd.tree.layout import MARKER_NAME, Layout
+from clipd.tree.marker import require_same_share
+
+CANCEL_SECONDS = 15.0
+"""How long `cancel` waits for a running attempt to end."""
+
+
+@app.command()
+def mark(
+    sidecar: Annotated[Path, typer.Argument(metavar="SIDECAR")],
+    clips: Annotated[list[str] | None, typer.Argument(metavar="[CLIP ...]", help="Names or ids; none means all.")] = None,
+    status: Annotated[str, typer.Option("--as", help="process, draft, or any word of your own.")] = Status.PROCESS,
+    root: Root = None,
+    config: ConfigFile = None,
+) -> None:
+    """Set the status of clips in a sidecar."""
+    settings, layout = tree(root or _tree_of(sidecar), config)
+    require_same_share(layout)
+    path = sidecar.absolute()
+    entries = sidecars.parse(read_regular(path, sidecars.LIMIT_BYTES)[0]).entries
+    chosen = [entry for entry in entries if not clips or {entry.name, entry.id, entry.key} & set(clips)]
+    known = {word for entry in chosen for word in (entry.name, entry.id, entry.key)}
+    if missing := [word for word in clips or () if word not in known]:
+        raise Rejected(f"{path.name} has no clip {missing[0]!r}; it has {', '.join(e.name for e in entries) or 'none'}")
+    if doubtful := [entry.problem for entry in chosen if entry.problem is not None]:
+        raise Rejected(f"{path.name}: {doubtful[0]}")
+    written = _write(settings, layout, path, [entry.key for entry in chosen], _word(status))
+    say(f"{', '.join(entry.name for entry in chosen)}: {_word(status)}")
+    if written.conflict_copy is not None:
+        say(written.message, style="yellow")
+
+
+@app.command()
+def cancel(
+    clip: Annotated[str, typer.Argument(metavar="CLIP", help="A clip's name or id, or <video> / <clip>.")],
+    root: Root = None,
+    config: ConfigFile = None,
+) -> None:
+    """Stop a running or waiting clip; it goes back to Draft."""
+    settings, layout = tree(root, config)
+    require_same_share(layout)
+    found = overview(layout, settings.watch.ignore, settings.cameras)
+    items = [item for item in find(found, clip) if item.state in ("running", "waiting")]
+    if not items:
+        raise Rejected(f"no clip {clip!r} is running or waiting; see: clipd why {clip!r}")
+    if len(items) > 1:
+        raise Rejected(f"{clip!r} may mean {', '.join(item.job for item in items)}; name one of these jobs instead")
+    (item,) = items
+    _write(settings, layout, layout.root / item.sidecar, [item.key], Status.DRAFT)
+    deadline = time.monotonic() + CANCEL_SECONDS
+    while lease.seems_held(layout.claim(item.job)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if lease.seems_held(layout.claim(item.job)):
+        raise Temporary(f"{item.clip} is Draft now, but {lease.holder(layout.claim(item.job))} has not stopped yet")
+    say(f"{item.clip}: stopped, Draft")
+
+
+def _write(settings: Config, layout: Layout, path: Path, keys: list[str], word: str) -> WriteBack:
+    changes = {"status": word, "modified_at": stamp(datetime.now(UTC))}
+    claim = layout.sidecar_claim(layout.relative(path))
+    try:
+        with lease.claimed(claim, settings.claims, wait_seconds=settings.claims.lease_seconds * 1.5):
+            return edit(path, keys, changes, settle=time.sleep)
+    except lease.Taken as holder:
+        raise Temporary(f"{path.name} is being written by {holder}; try again in a moment") from None
+
+
+def _word(status: str) -> str:
+    """The word as clipd writes it, where it is one of clipd's own; else as it was given."""
+    return next((str(known) for known in Status if known.casefold() == status.strip().casefold()), status)
+
+
+def _tree_of(path: Path) -> Path | None:
+    """The root of the tree that holds `path`, so that `mark` works from any folder."""
+    return next((folder for folder in path.absolute().parents if (folder / MARKER_NAME).exists()), None)
+

@@ -1,0 +1,166 @@
+"""Looking: `status`, `why`, `check`, `schema`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from clipd.cli.app import ConfigFile, Root, app, out, say, tree
+from clipd.config import Config
+from clipd.errors import ClipdError, Rejected
+from clipd.log import plain
+from clipd.report.checkup import check_tree
+from clipd.report.overview import Item, Overview, find, items_of, overview
+from clipd.tree import sidecar
+from clipd.tree.layout import Layout
+from clipd.tree.marker import require_same_share
+
+SHOWN = 20
+"""How many clips of a kind `status` lists without --all."""
+
+
+@app.command()
+def status(
+    root: Root = None,
+    config: ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List every clip, also finished and idle ones.")] = False,
+) -> None:
+    """Show what is waiting (and for what), running, failed and done."""
+    settings, layout = tree(root, config)
+    require_same_share(layout)
+    found = overview(layout, settings.watch.ignore, settings.cameras)
+    if as_json:
+        out.print_json(json.dumps(_plain(found), default=str))
+        return
+    _show_daemons(found)
+    for state, title in (("running", "running"), ("waiting", "waiting"), ("failed", "failed"), ("done", "done")):
+        _show(title, found.of(state), None if everything else SHOWN)  # type: ignore[arg-type]
+    if everything:
+        _show("idle", found.of("idle"), None)
+    for path, why in found.unreadable:
+        say(f"not read  {path}: {why}", style="yellow")
+    counts = ((len(found.of(state)), state) for state in ("running", "waiting", "failed", "done", "idle"))  # type: ignore[arg-type]
+    say(", ".join(f"{count} {state}" for count, state in counts))
+
+
+@app.command()
+def why(
+    what: Annotated[str, typer.Argument(metavar="CLIP|SIDECAR", help="A clip's name or id, or a sidecar file.")],
+    root: Root = None,
+    config: ConfigFile = None,
+) -> None:
+    """Say in one line why a clip is not being processed, or what happened to it."""
+    settings, layout = tree(root, config)
+    require_same_share(layout)
+    path = Path(what)
+    if layout.is_sidecar(path.name):
+        say(_why_sidecar(settings, layout, path.absolute() if path.exists() else layout.root / path))
+        return
+    found = overview(layout, settings.watch.ignore, settings.cameras)
+    items = find(found, what)
+    for item in items:
+        say(f"{item.clip}: {item.state}: {_story(item)}")
+    if not items:
+        unread = f"; {len(found.unreadable)} sidecars cannot be read (clipd check)" if found.unreadable else ""
+        raise Rejected(f"no clip {what!r} in {layout.relative(layout.sidecars)}{unread}")
+
+
+def _why_sidecar(settings: Config, layout: Layout, path: Path) -> str:
+    name = layout.relative(path)
+    if not path.exists():
+        return f"{name}: there is no such file"
+    if not path.is_relative_to(layout.sidecars):
+        return f"{name}: it lies outside {layout.relative(layout.sidecars)}, where sidecars are looked for"
+    try:
+        found = overview(layout, settings.watch.ignore, settings.cameras)
+        items = list(items_of(layout, path, found.daemons, found.paused, settings.cameras))
+    except ClipdError as error:
+        return f"{name}: it cannot be read and is left alone: {error}"
+    told = [f"{item.name} {item.state} ({_story(item)})" for item in items if item.state != "idle"]
+    idle = sum(item.state == "idle" for item in items)
+    return f"{name}: " + "; ".join([*told, *([f"{idle} not marked Process"] if idle else [])] or ["it holds no clips"])
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH ...]", help="Sidecars, videos, folders.")] = None,
+    root: Root = None,
+    config: ConfigFile = None,
+) -> None:
+    """Validate settings, sidecars and sources; names file, line, column, clip and the mend. Changes nothing."""
+    settings, layout = tree(root, config)
+    require_same_share(layout)
+    serious = 0
+    for finding in check_tree(
+        layout, paths or (), settings.watch.ignore, settings.clips, settings.media, settings.cache_folder
+    ):
+        serious += finding.serious
+        say(f"{finding.where}: {finding.words}", style="red" if finding.serious else "yellow")
+    say("all is well" if not serious else f"{serious} to mend", style="green" if not serious else "red")
+    raise typer.Exit(1 if serious else 0)
+
+
+@app.command()
+def schema(what: Annotated[Literal["sidecar", "config"], typer.Argument()]) -> None:
+    """Print the JSON Schema of sidecars or of the settings."""
+    content: Any = sidecar.schema() if what == "sidecar" else Config.model_json_schema()
+    print(json.dumps(content, indent=2))
+
+
+def _show_daemons(found: Overview) -> None:
+    for daemon in found.daemons:
+        events = "file events" if daemon.events else "polling"
+        say(f"daemon    {daemon.host} (process {daemon.pid}): {daemon.workers} workers, {events}")
+    if not found.daemons:
+        say("daemon    none is running here; start one with: clipd run", style="yellow")
+    if found.paused:
+        say("paused    the file PAUSE lies in the state folder; remove it to go on", style="yellow")
+
+
+def _show(title: str, items: tuple[Item, ...], limit: int | None) -> None:
+    if not items:
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(width=9)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for item in items[-limit:] if limit and title == "done" else items[:limit]:
+        story = "\n".join(item.outputs) if item.state == "done" and item.outputs else _story(item)
+        table.add_row(title, escape(plain(item.clip)), "\n".join(escape(plain(line)) for line in story.split("\n")))
+    out.print(table)
+    if limit and len(items) > limit:
+        say(f"{title:<9} and {len(items) - limit} more (--all)")
+
+
+def _story(item: Item) -> str:
+    note = item.progress
+    if note is None:
+        return item.why
+    parts = [item.why]
+    if item.fraction is not None:
+        parts.append(f"{item.fraction:.0%} ({note.done} of {note.total})")
+    if note.speed:
+        parts.append(f"{note.speed:.0f}/s")
+    if item.seconds_left is not None:
+        parts.append(f"{item.seconds_left:.0f} s left")
+    return ", ".join(parts)
+
+
+def _plain(found: Overview) -> dict[str, Any]:
+    return {
+        "daemons": [asdict(daemon) for daemon in found.daemons],
+        "paused": found.paused,
+        "clips": [
+            {**asdict(item), "fraction": item.fraction, "seconds_left": item.seconds_left} for item in found.items
+        ],
+        "unreadable": dict(found.unreadable),
+    }
+
+

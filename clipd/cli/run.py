@@ -1,0 +1,170 @@
+"""`clipd run`: the daemon, one pass, or the plan of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ByteSize
+from rich.table import Table
+
+from clipd import log
+from clipd.cli.app import ConfigFile, Root, app, out, say, tree
+from clipd.config import Config, find, load
+from clipd.daemon import Daemon
+from clipd.errors import ConfigError
+from clipd.report.plan import Planned, Skipped, plan
+from clipd.tree.layout import Layout
+from clipd.tree.marker import require_same_share
+
+Names = Annotated[str | None, typer.Option(metavar="A,B")]
+
+
+@app.command()
+def run(
+    root: Root = None,
+    config: ConfigFile = None,
+    once: Annotated[bool, typer.Option("--once", help="One pass over everything that is due, then exit.")] = False,
+    interval: Annotated[float | None, typer.Option(help="Seconds between looks at the tree.", metavar="S")] = None,
+    camera: Annotated[list[str] | None, typer.Option(help="Only this camera; may be given again.")] = None,
+    formats: Annotated[str | None, typer.Option(help="h264, ffv1 or both.", metavar="A,B")] = None,
+    cv_optimized: Annotated[bool, typer.Option("--cv-optimized", help="Lossless FFV1, for computer vision.")] = False,
+    both_formats: Annotated[bool, typer.Option("--both-formats", help="H.264 and FFV1.")] = False,
+    max_workers: Annotated[int | None, typer.Option(help="Clips worked on at the same time.", metavar="N")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Clips taken in one pass; 0 is no limit.", metavar="N")] = None,
+    multi_crop: Annotated[bool, typer.Option("--multi-crop", help="Make crop variations of each clip.")] = False,
+    crop_variations: Annotated[str | None, typer.Option(help="Of original, wide, full.", metavar="A,B")] = None,
+    wide_crop_factor: Annotated[float | None, typer.Option(help="How much wider `wide` is.", metavar="X")] = None,
+    crop_camera_types: Annotated[str | None, typer.Option(help="Variations only for these cameras.", metavar="A,B")] = None,
+    exclude_crop_camera_types: Annotated[str | None, typer.Option(help="No variations for these.", metavar="A,B")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the whole plan and change nothing.")] = False,
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log in JSON lines.")] = False,
+) -> None:
+    """Watch the tree and process every clip marked Process, until stopped.
+
+    With --once the exit code is 0 when all is well, 1 when something failed, 2 for wrong usage or settings.
+    """
+    flags = flags_of(
+        interval=interval,
+        cameras=camera,
+        formats=formats_of(formats, cv_optimized, both_formats),
+        max_workers=max_workers,
+        batch_size=batch_size,
+        multi_crop=multi_crop,
+        crop_variations=crop_variations,
+        wide_crop_factor=wide_crop_factor,
+        crop_camera_types=crop_camera_types,
+        exclude_crop_camera_types=exclude_crop_camera_types,
+    )
+    if log_level:
+        flags.setdefault("log", {})["level"] = log_level.upper()
+    if log_json:
+        flags.setdefault("log", {})["json_lines"] = True
+    raise typer.Exit(serve(root, config, flags, once=once, dry_run=dry_run))
+
+
+def serve(root: Path | None, config: Path | None, flags: dict[str, Any], *, once: bool, dry_run: bool) -> int:
+    """Run the daemon, one pass, or a dry run, on the tree that is meant; the exit code."""
+    settings, layout = tree(root, config, flags)
+    require_same_share(layout)
+    if dry_run:
+        return show_plan(settings, layout)
+    log.start(settings.log, settings.root)
+    daemon = Daemon(settings, once=once, reload=lambda: load(*find(root, config), flags))
+    code = daemon.run()
+    if once:
+        for job, why in daemon.waiting:
+            say(f"waits: {job.name}: {why}")
+        for path, why in daemon.unreadable.items():
+            say(f"not read: {path}: {why}")
+    return code
+
+
+def formats_of(formats: str | None, cv_optimized: bool, both_formats: bool) -> list[str] | None:
+    """The formats that the flags name; None when they name none."""
+    if sum((formats is not None, cv_optimized, both_formats)) > 1:
+        raise ConfigError("give one of --formats, --cv-optimized and --both-formats")
+    if both_formats:
+        return ["h264", "ffv1"]
+    if cv_optimized:
+        return ["ffv1"]
+    return names_of(formats)
+
+
+def names_of(words: str | None) -> list[str] | None:
+    """`a,b` as a list."""
+    return None if words is None else [word.strip() for word in words.split(",") if word.strip()]
+
+
+def flags_of(
+    *,
+    interval: float | None,
+    cameras: list[str] | None,
+    formats: list[str] | None,
+    max_workers: int | None,
+    batch_size: int | None,
+    multi_crop: bool,
+    crop_variations: str | None,
+    wide_crop_factor: float | None,
+    crop_camera_types: str | None,
+    exclude_crop_camera_types: str | None,
+) -> dict[str, Any]:
+    """The flags that were given, nested like the settings file."""
+    variations = {
+        "enabled": True if multi_crop else None,
+        "variations": names_of(crop_variations),
+        "wide_factor": wide_crop_factor,
+        "camera_types": names_of(crop_camera_types),
+        "exclude_camera_types": names_of(exclude_crop_camera_types),
+    }
+    nested = {
+        "cameras": cameras or None,
+        "watch": {"interval_seconds": interval},
+        "workers": {"max_workers": max_workers, "batch_size": batch_size},
+        "clips": {"formats": formats, "variations": variations},
+    }
+    return _given(nested)
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    cleaned = {key: _given(value) if isinstance(value, dict) else value for key, value in flags.items()}
+    return {key: value for key, value in cleaned.items() if value is not None and value != {}}
+
+
+def show_plan(settings: Config, layout: Layout) -> int:
+    """Print what a pass would do; the exit code."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("clip", "frames", "size", "about", "from", "to"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("frames", "size", "about") else "left")
+    made, skipped, total = 0, [], 0
+    for step in plan(
+        layout, settings.watch.ignore, settings.cameras, settings.clips, settings.media, settings.cache_folder
+    ):
+        if isinstance(step, Skipped):
+            skipped.append(step)
+            continue
+        made, total = made + 1, total + step.size_bytes
+        table.add_row(*(_cell(value) for value in _row(step)))
+    if made:
+        out.print(table)
+    for step in skipped:
+        say(f"skipped: {step.what}: {step.why}", style="yellow")
+    say(f"{made} files would be made, about {ByteSize(total).human_readable()}; {len(skipped)} skipped")
+    return 0
+
+
+def _row(step: Planned) -> tuple[str, ...]:
+    span = f"{step.frames} ({step.first_frame}-{step.last_frame})"
+    output = f"{step.output} (replaces the present one)" if step.replaces else step.output
+    size = ByteSize(step.size_bytes).human_readable()
+    return step.clip, span, f"{step.width}x{step.height}", size, step.source, output
+
+
+def _cell(text: str) -> str:
+    from rich.markup import escape
+
+    from clipd.log import plain
+
+    return escape(plain(text))
