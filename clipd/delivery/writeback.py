@@ -135,7 +135,7 @@ class _Writer:
     after_read: Callable[[Path], None]
     copy: Path | None = None
     placed: bytes = b""
-    """What we put in place last."""
+    """What we put in place last, if only for a moment."""
 
     def run(self) -> WriteBack:
         self._recover()
@@ -146,12 +146,13 @@ class _Writer:
                 ending = written if written is not None and revised.ending.result == "already" else revised.ending
                 return self._ended(ending)
             self.after_read(self.path)
+            self.placed = revised.data
             try:
                 swap = contested.swap(self.path, seen, revised.data)
             except atomic.Missing:
                 continue
             if swap.placed:
-                written, self.placed = revised.ending, revised.data
+                written = revised.ending
             if not self._clear(swap.left) and swap.placed:
                 return self._ended(revised.ending)
             if not swap.placed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
 import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -35,6 +36,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def edit_forever(path: Path, how: str, reload: bool, saves: int, go: Event) -> None:
     """Raise the counter and note the edit in the last clip, `saves` times; by rename or in place."""
+    dice = random.Random(11)
     go.wait()
     clips = read(path)
     for number in range(saves):
@@ -51,12 +53,26 @@ def edit_forever(path: Path, how: str, reload: bool, saves: int, go: Event) -> N
             with path.open("r+b" if how == "over" else "wb") as file:
                 file.write(data)
                 file.truncate()
-        if number % 50 == 0:
-            time.sleep(0.002)
+        time.sleep(dice.choice([0, 0, 0.001, 0.004, 0.008]))
 
 
 def clear_away(path: Path) -> set[str]:
     return {entry.name for entry in path.parent.iterdir()} - {path.name, f".{path.name}.editor"}
+
+
+def linger_around(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Make every exchange take its time, before and after, so that saves fall into the gaps; counts exchanges."""
+    exchange, calls, dice = atomic.exchange, [0], random.Random(7)
+
+    def slow_exchange(one: Path, other: Path) -> bool:
+        time.sleep(dice.choice([0, 0.0005, 0.002]))
+        done = exchange(one, other)
+        calls[0] += 1
+        time.sleep(dice.choice([0, 0.0005, 0.002]))
+        return done
+
+    monkeypatch.setattr(atomic, "exchange", slow_exchange)
+    return calls
 
 
 @pytest.mark.parametrize("exchange", [True, False], ids=["exchange", "replace"])
@@ -67,6 +83,7 @@ def test_no_edit_is_lost(
 ) -> None:
     if not exchange:
         monkeypatch.setattr(atomic, "_libc_renameat2", lambda: None)
+    exchanges = linger_around(monkeypatch)
     path = tmp_path / "match_clips.json"
     clips: list[dict[str, Any]] = [{"id": n, "name": f"c{n}", "status": "Process"} for n in range(CLIPS)]
     clips.append({"id": "editor", "name": "mine", "status": "Draft", "counter": 0, "edits": []})
@@ -99,7 +116,9 @@ def test_no_edit_is_lost(
     editor.join()
     assert editor.exitcode == 0
     end = json.loads(path.read_bytes())
-    print(f"{how} {reload=} {exchange=}: {rounds} rounds, {waits} put off, {conflicts} conflict copies")
+    print(
+        f"{how} {reload=} {exchange=}: {rounds} rounds, {waits} put off, {conflicts} conflict copies, {exchanges} exchanges"
+    )
     assert [clip["status"] for clip in end[:-1]] == ["Complete"] * CLIPS
     lost = set(range(saves)) - set(end[-1]["edits"])
     copies = [json.loads((tmp_path / name).read_bytes()) for name in clear_away(path)]
