@@ -25,7 +25,7 @@ def check(path: Path, found: Found, expected: Expected, words: str) -> Proof:
         raise MediaError(
             f"{path.name} is {found.width}x{found.height} pixels instead of {recipe.width}x{recipe.height}"
         )
-    warnings = _check_times(path, found, expected)
+    _check_times(path, found, expected)
     return Proof(
         frames=found.frames,
         width=found.width,
@@ -37,24 +37,19 @@ def check(path: Path, found: Found, expected: Expected, words: str) -> Proof:
         sync_frames=found.sync_frames,
         audio_offsets=_check_sound(path, found, expected),
         words=words,
-        warnings=warnings,
     )
 
 
-def _check_times(path: Path, found: Found, expected: Expected) -> tuple[str, ...]:
-    """Times strictly increase, start at 0 and are the source's, up to half a tick of the container's clock."""
+def _check_times(path: Path, found: Found, expected: Expected) -> None:
+    """Times strictly increase and are exactly those that were to be written."""
     if np.any(np.diff(found.times) <= 0):
         raise MediaError(f"{path.name}: presentation times do not strictly increase")
     ratio = expected.recipe.time_base / found.time_base
-    exact = ratio.denominator == 1
-    wanted = [round(int(time) * ratio) for time in expected.times]
-    off = np.abs(found.times - np.array(wanted, np.int64))
-    if np.any(off > (0 if exact else 1)):
+    off = np.abs(found.times * ratio.denominator - expected.times * ratio.numerator)
+    if np.any(off):
         worst = int(np.argmax(off))
-        raise MediaError(f"{path.name}: frame {worst} is shown at the wrong time ({int(off[worst])} ticks off)")
-    if exact:
-        return ()
-    return (f"times are rounded to {float(found.time_base) * 1000:g} ms, the finest .{expected.recipe.extension} has",)
+        seconds = float(off[worst] * found.time_base / ratio.denominator)
+        raise MediaError(f"{path.name}: frame {worst} is shown at the wrong time ({seconds:.6f} s off)")
 
 
 def _check_sound(path: Path, found: Found, expected: Expected) -> tuple[Fraction, ...]:

@@ -24,6 +24,7 @@ from clipd.media.inspect import inspect, pictures
 from clipd.media.picture import CROPPABLE, JPEG, is_full_range
 from clipd.media.planes import chroma_shifts
 from clipd.media.probe import ColorTags, VideoTrack
+from clipd.media.timing import clock_of
 from clipd.model.setting import setting
 
 SAME_SAMPLES: Final = {
@@ -39,8 +40,14 @@ SAME_SAMPLES: Final = {
     "argb": "bgra",
     "abgr": "bgra",
     "pal8": "bgra",
+    "rgb48le": "gbrp16le",
+    "rgb48be": "gbrp16le",
+    "bgr48le": "gbrp16le",
+    "bgr48be": "gbrp16le",
+    "rgba64le": "gbrap16le",
+    "rgba64be": "gbrap16le",
 }
-"""Layouts that FFV1 does not know, and the one it knows that holds every one of their samples."""
+"""Layouts that FFV1 does not know or gives back as another, and the one it keeps with every one of their samples."""
 
 
 class Settings(FormatSettings):
@@ -68,7 +75,7 @@ def pixels_for(source: str) -> str:
     """
     known = pixel_formats("ffv1")
     plain = source.replace("yuvj", "yuv")
-    for candidate in (plain, SAME_SAMPLES.get(plain, ""), plain.removesuffix("be") + "le"):
+    for candidate in (SAME_SAMPLES.get(plain, plain), plain.removesuffix("be") + "le"):
         if candidate in known:
             return candidate
     raise MediaError(f"FFV1 has no pixel format that holds {source} without loss; use h264 for this video")
@@ -92,6 +99,7 @@ def slices_for(width: int, height: int, pixels: str, wanted: int) -> int:
         for rows in range(fewest, 12)
         for columns in range(rows, 2 * rows + 1)
         if not splits(width, columns, across) and not splits(height, rows, down)
+        if (rows == 1 or height >= 8 * rows) and (columns == 1 or width >= 8 * columns)
     ]
     return min(counts, key=lambda count: abs(count - wanted), default=wanted)
 
@@ -110,7 +118,7 @@ def recipe(settings: Settings, made_of: Pictures, sounds: Sequence[Sound]) -> tu
         pixels=pixels,
         width=made_of.width,
         height=made_of.height,
-        time_base=video.time_base,
+        time_base=clock_of(settings.container, video.time_base),
         rate=made_of.rate,
         sar=video.sar,
         color=color,
@@ -121,6 +129,8 @@ def recipe(settings: Settings, made_of: Pictures, sounds: Sequence[Sound]) -> tu
     warnings = []
     if pixels != video.pix_fmt.replace("yuvj", "yuv"):
         warnings.append(f"FFV1 stores {video.pix_fmt} as {pixels}, which holds the same samples")
+    if video.sar != 1:
+        warnings.append(f"the pixel aspect {video.sar} stands in the FFV1 pictures, Matroska's own field is not set")
     if video.hdr:
         warnings.append(f"HDR metadata is not carried over to FFV1: {', '.join(video.hdr)}")
     return made, tuple(warnings)

@@ -58,7 +58,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was found in a finished file; `words` say what is proven, `warnings` what is a little off."""
+    """What was found in a finished file; `words` say what is proven."""
 
     frames: int
     width: int
@@ -70,7 +70,6 @@ class Proof:
     sync_frames: int
     audio_offsets: tuple[Fraction, ...]
     words: str
-    warnings: tuple[str, ...] = ()
 
 
 Tick = Callable[[int, int], None]

@@ -20,6 +20,7 @@ from clipd.media.encode import AudioRecipe, Recipe
 from clipd.media.inspect import inspect
 from clipd.media.picture import BT601_MATRIX, JPEG, MPEG, RGB_MATRIX, is_full_range
 from clipd.media.probe import ColorTags, VideoTrack
+from clipd.media.timing import clock_of
 from clipd.model.setting import setting
 
 AAC_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
@@ -63,7 +64,7 @@ def recipe(settings: Settings, pictures: Pictures, sounds: Sequence[Sound]) -> t
         pixels="yuv420p",
         width=pictures.width,
         height=pictures.height,
-        time_base=pictures.video.time_base,
+        time_base=clock_of(settings.container, pictures.video.time_base),
         rate=pictures.rate,
         sar=pictures.video.sar,
         color=_color(pictures.video),

@@ -285,7 +285,7 @@ def _prove(
         proof = render.verify(context.limits, lambda done, total: context.checkpoint("verifying", done, total))
         facts = _output_facts(render, proof)
         outputs[render.path.name] = facts
-        warnings += [*render.warnings(), *(f"{render.path.name}: {warning}" for warning in proof.warnings)]
+        warnings += render.warnings()
         rendition = render.rendition
         videos.append(_artifact(render.path, rendition, "video", context))
         if settings.thumbnail.enabled and render.middle is not None:

@@ -26,6 +26,7 @@ from clipd.media.framehash import frame_hash
 from clipd.media.index import FrameIndex
 from clipd.media.picture import Reshaper
 from clipd.media.probe import SourceInfo
+from clipd.media.timing import Ticks, is_exact, rebased
 from clipd.model.timespan import FrameSpan
 
 
@@ -39,6 +40,13 @@ class Wanted:
     geometry: Geometry
     sounds: Sequence[Sound]
     rate: Fraction
+
+
+def source_times(index: FrameIndex, span: FrameSpan) -> Ticks:
+    """When each frame of `span` is shown, the first at 0, and when the last one's showing ends; index's ticks."""
+    first = int(index.pts[span.first])
+    end = int(index.pts[span.last]) + index.duration(span.last)
+    return np.append(index.pts[span.first : span.last + 1], end) - first
 
 
 class Render:
@@ -67,7 +75,8 @@ class Render:
         self._threads = threads
         self._cropper = Cropper()
         self._reshaper = Reshaper(self.recipe.pixels, scaler=scaler, threads=threads)
-        self._first_pts = int(wanted.index.pts[wanted.span.first])
+        self._source_times = source_times(wanted.index, wanted.span)
+        self._times = rebased(self._source_times, wanted.index.time_base, self.recipe.time_base)
         self._middle_frame = wanted.span.first + wanted.span.count // 2
         self.encoder = Encoder(self.path, self.recipe, threads)
 
@@ -85,8 +94,8 @@ class Render:
             before = time.thread_time()
             self._hashes.append(frame_hash(fitted))
             self.proof_cpu_seconds += time.thread_time() - before
-        index = self.wanted.index
-        self.encoder.picture(fitted, int(index.pts[number]) - self._first_pts, index.duration(number))
+        begin, end = self._times[number - self.wanted.span.first :][:2].tolist()
+        self.encoder.picture(fitted, begin, end - begin)
 
     def hear(self, sound: Sound, block: AudioFrame) -> list[Packet[AudioStream]]:
         """Encodes a block of `sound`, if this output has it; `encoder.write` takes the packets."""
@@ -97,13 +106,9 @@ class Render:
 
     def verify(self, limits: Limits, tick: Tick) -> Proof:
         """Reads the finished file back and proves it."""
-        span, index = self.wanted.span, self.wanted.index
-        times = np.asarray(index.pts[span.first : span.last + 1] - self._first_pts, np.int64)
-        end = int(times[-1]) + index.duration(span.last)
         before = time.process_time()
-        proof = self.format.verify(
-            self.path, Expected(self.recipe, times, end, self._hashes), limits, self._threads, tick
-        )
+        expected = Expected(self.recipe, self._times[:-1], int(self._times[-1]), self._hashes)
+        proof = self.format.verify(self.path, expected, limits, self._threads, tick)
         if self.format.is_exact:
             self.proof_cpu_seconds += time.process_time() - before
         return proof
@@ -113,6 +118,11 @@ class Render:
         geometry, name = self.wanted.geometry, self.path.name
         for warning in self._warnings:
             yield f"{name}: {warning}"
+        if not is_exact(self._source_times, self.wanted.index.time_base, self.recipe.time_base):
+            yield (
+                f"{name}: times are rounded to {float(self.recipe.time_base) * 1000:g} ms, "
+                f"the finest .{self.recipe.extension} has"
+            )
         if (geometry.width, geometry.height) != geometry.wanted:
             yield (
                 f"{name}: {geometry.wanted[0]}x{geometry.wanted[1]} became {geometry.width}x{geometry.height}; "

@@ -76,6 +76,9 @@ class Reshaper:
         """`frame` in this format, `width` x `height` pixels; the very same frame where nothing is to be done."""
         same_layout = frame.format.name.replace("yuvj", "yuv") == self._pixels.replace("yuvj", "yuv")
         if same_layout and (frame.width, frame.height) == (width, height):
+            if is_full_range(frame.format.name, frame.color_range):
+                # Else the encoder, which goes by names, would squeeze a `yuvj420p` that nobody tagged.
+                frame.color_range = JPEG
             return frame
         before = JPEG if is_full_range(frame.format.name, frame.color_range) else MPEG
         turns_yuv = frame.format.is_rgb and not _is_rgb(self._pixels)
