@@ -120,6 +120,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
     """Find out what decides the outputs; make and publish them, unless a receipt proves that this has been done."""
     watchman = Watchman(job, place.layout, place.host, claim, ORIGINS[job.kind], place.clock)
     prepared = KINDS[job.kind].prepare(place.layout, job, wish.request(), place.kinds[job.kind])
+    wish.agree()
     watchman.guard(lambda now: _decides(job, place, now) == prepared.decides)
     arrival.require_settled(prepared.source, place.share_offset, place.arrival)
     source = identify(prepared.source, place.cache, watchman.checkpoint)

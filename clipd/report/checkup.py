@@ -54,6 +54,7 @@ def check_sidecar(
             wish = ORIGINS["clip"].read(layout, job)
             if wish is None:
                 continue
+            wish.agree()
             cut: Cut = (prepared := ClipKind().prepare(layout, job, wish.request(), settings)).request
             clips.estimate(cut.clip, cut.renditions, settings, prepared.source, limits, cache)
             for note in (*prepared.notes, *cut.clip.notes):

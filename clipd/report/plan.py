@@ -81,6 +81,7 @@ def _planned(
     wish = ORIGINS[job.kind].read(layout, job)
     if wish is None:
         return
+    wish.agree()
     prepared = ClipKind().prepare(layout, job, wish.request(), settings)
     cut: Cut = prepared.request
     for made in clips.estimate(cut.clip, cut.renditions, settings, prepared.source, limits, cache):

@@ -14,7 +14,7 @@ from clipd.files import lease
 from clipd.files.atomic import read_regular
 from clipd.files.walk import look
 from clipd.jobs.naming import output_stem
-from clipd.model.clip import Clip, Status
+from clipd.model.clip import Status
 from clipd.model.job import Job
 from clipd.tree import sidecar
 from clipd.tree.layout import Layout
@@ -34,7 +34,7 @@ class SidecarOrigin:
         except Rejected as error:
             raise Temporary(f"{job.origin} cannot be read just now: {error}") from error
         found = [entry for entry in entries if entry.key == job.key and entry.problem is None]
-        return self._wish(layout, path, found[0], entries) if found else None
+        return _wish(layout, path, found[0], entries) if found else None
 
     def answer(
         self,
@@ -59,7 +59,7 @@ class SidecarOrigin:
                 return write_back(
                     path,
                     job.key,
-                    expect=lambda entry: still(self._wish(layout, path, entry, ())),
+                    expect=lambda entry: still(_wish(layout, path, entry)),
                     changes=changes,
                     remove=("error",) if answer.error is None else (),
                     settle=settle,
@@ -67,13 +67,14 @@ class SidecarOrigin:
         except lease.Taken as holder:
             raise Temporary(f"{job.origin} is being written by {holder}") from None
 
-    def _wish(self, layout: Layout, path: Path, entry: sidecar.Entry, entries: tuple[sidecar.Entry, ...]) -> Wish:
-        def request() -> Clip:
-            clip = entry.clip()
-            _refuse_rivals(layout, path, entry, entries)
-            return clip
 
-        return Wish(sidecar.stand(entry), entry.due, request)
+def _wish(layout: Layout, path: Path, entry: sidecar.Entry, entries: tuple[sidecar.Entry, ...] = ()) -> Wish:
+    return Wish(
+        stand=sidecar.stand(entry),
+        due=entry.due,
+        request=entry.clip,
+        agree=lambda: _refuse_rivals(layout, path, entry, entries),
+    )
 
 
 def _refuse_rivals(layout: Layout, path: Path, entry: sidecar.Entry, entries: tuple[sidecar.Entry, ...]) -> None:

@@ -23,6 +23,8 @@ class Wish:
     """Does it ask for work?"""
     request: Callable[[], Any]
     """Validates the wish and returns what the job kind runs; raises `Rejected` with words for the person."""
+    agree: Callable[[], None] = lambda: None
+    """Raises `Rejected` when this wish and its neighbours cannot both be granted."""
 
 
 @dataclass(frozen=True)
