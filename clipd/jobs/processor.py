@@ -23,7 +23,7 @@ from clipd.jobs.context import Context
 from clipd.jobs.footage import Footage
 from clipd.jobs.geometry import Geometry
 from clipd.jobs.rendition import Rendition
-from clipd.media.crop import Cropper
+from clipd.media.crop import Cropper, has_odd_chroma
 from clipd.media.decode import frames
 from clipd.media.door import Limits
 from clipd.media.images import rgb_array
@@ -172,7 +172,10 @@ def _pictures(geometry: Geometry, footage: Footage, context: Context) -> Iterato
     for done, (number, decoded) in enumerate(stream):
         context.checkpoint("processing", done, span.count)
         frame = reshaper.fit(decoded, decoded.width, decoded.height) if reshaper else decoded
-        cut = rgb.fit(cropper.cut(frame, geometry.at(number)), geometry.width, geometry.height)
+        rect = geometry.at(number)
+        if has_odd_chroma(frame.format, rect):
+            frame = rgb.fit(frame, frame.width, frame.height)  # while the colours still lie where they belong
+        cut = rgb.fit(cropper.cut(frame, rect), geometry.width, geometry.height)
         yield Frame(number, index.time(number) - start, rgb_array(cut))
 
 
