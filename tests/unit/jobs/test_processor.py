@@ -116,10 +116,12 @@ def test_it_sees_the_clip_and_every_picture_cropped_and_upright(staging: Path) -
     assert [frame.number for frame in frames] == list(range(10, 20))
     assert [frame.time_seconds for frame in frames] == [Fraction(n, 25) for n in range(10)]
     with av.open(str(staging.parent / "source.mp4")) as container:
-        whole = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][10:20]
+        whole = [
+            frame.reformat(format="rgb24", interpolation="BICUBIC").to_ndarray() for frame in container.decode(video=0)
+        ][10:20]
     for frame, picture in zip(frames, whole, strict=True):
         assert frame.image.shape == (22, 30, 3)
-        assert np.abs(frame.image.astype(int) - picture[7:29, 11:41]).mean() < 0.5
+        assert np.abs(frame.image.astype(int) - picture[7:29, 11:41]).mean() < 1
     (artifact,) = result.artifacts
     assert (artifact.name, artifact.role, artifact.folder) == ("match_goal.csv", "data", "h264/cam/s")
 
