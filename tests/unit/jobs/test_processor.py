@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import Interpolation
 
 from clipd.errors import MediaError, Rejected, Superseded
 from clipd.jobs.clip import Result, Settings, plan, run
@@ -20,6 +21,7 @@ from clipd.model.crop import CropPath, Rect
 from clipd.model.timespan import FrameSpan
 from tests.footage import make
 
+SCALER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
 SEEN: list[tuple[ClipDescription, list[Frame]]] = []
 
 
@@ -117,7 +119,7 @@ def test_it_sees_the_clip_and_every_picture_cropped_and_upright(staging: Path) -
     assert [frame.time_seconds for frame in frames] == [Fraction(n, 25) for n in range(10)]
     with av.open(str(staging.parent / "source.mp4")) as container:
         whole = [
-            frame.reformat(format="rgb24", interpolation="BICUBIC").to_ndarray() for frame in container.decode(video=0)
+            frame.reformat(format="rgb24", interpolation=SCALER).to_ndarray() for frame in container.decode(video=0)
         ][10:20]
     for frame, picture in zip(frames, whole, strict=True):
         assert frame.image.shape == (22, 30, 3)
