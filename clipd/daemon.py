@@ -24,7 +24,7 @@ from loguru import logger
 from clipd import __version__, log
 from clipd.clock import Clock, SystemClock, stamp
 from clipd.config import Config
-from clipd.delivery.staging import abandoned, remove
+from clipd.delivery.strays import sweep
 from clipd.errors import ClipdError, ConfigError, Deferred
 from clipd.files import lease
 from clipd.intake.scan import Scan
@@ -43,8 +43,8 @@ SLICE_SECONDS = 0.05
 """How long a walk of the tree may go on before waiting messages are looked at."""
 BEAT_SECONDS = 5.0
 """How often the daemon says on the share that it is alive."""
-STRAY_SECONDS = 3600.0
-"""How often abandoned staging folders are looked for."""
+SWEEP_SECONDS = 3600.0
+"""How often strays are looked for, at the least; more often where they are removed sooner."""
 CANCEL_PATIENCE_SECONDS = 5.0
 """How long a worker gets to notice by itself that its clip was cancelled."""
 
@@ -111,6 +111,7 @@ class Daemon:
         self._last_words: dict[str, str] = {}
         self._taken = 0
         self._walk: Iterator[str] | None = None
+        self._sweep: Iterator[None] | None = None
         self._next_walk = self._next_beat = self._next_sweep = 0.0
         self._scanned = False
         self._root_trouble = ""
@@ -153,6 +154,7 @@ class Daemon:
         self._hand_out()
         self._watch_over()
         self._beat()
+        self._sweep_on()
 
     def _take_messages(self) -> None:
         """Wait for a message or for the next thing that is due, then take all there are."""
@@ -177,10 +179,10 @@ class Daemon:
                 self._take_settings()
 
     def _idle_seconds(self) -> float:
-        if self._walk is not None:
+        if self._walk is not None or self._sweep is not None:
             return 0.0
         now = self.clock.monotonic()
-        due = [self._next_walk, self._next_beat, *self._scan.unsettled.values()]
+        due = [self._next_walk, self._next_beat, self._next_sweep, *self._scan.unsettled.values()]
         if self._pool.free:
             due += [held.until for held in self._held.values() if held.until > now]
         if self._pool.running:
@@ -328,20 +330,31 @@ class Daemon:
         try:
             write_health(path, self._health())
             self._share_offset = path.stat().st_mtime - time.time()
-            if now >= self._next_sweep:
-                self._next_sweep = now + STRAY_SECONDS
-                self._sweep_strays()
         except (ClipdError, OSError) as error:
             logger.warning("the share cannot be written: {}", error)
 
-    def _sweep_strays(self) -> None:
-        """Remove staging folders that nobody works in: their job is not claimed, and they are old."""
-        for folder in abandoned(self.layout, self._pool.running):
-            held = lease.heartbeat(self.layout.claim(folder.name.split(".", 1)[0])) is not None
-            old = time.time() + self._share_offset - folder.stat().st_mtime > STRAY_SECONDS
-            if old and not held:
-                logger.info("removing what a killed attempt left: {}", folder.name)
-                remove(folder)
+    def _sweep_on(self) -> None:
+        """Take another slice of the search for what killed attempts left behind."""
+        now = self.clock.monotonic()
+        grace = self.config.space.stray_seconds
+        if self._sweep is None:
+            if now < self._next_sweep:
+                return
+            self._next_sweep = now + max(BEAT_SECONDS, min(SWEEP_SECONDS, grace))
+            self._sweep = sweep(
+                self.layout,
+                self.config.claims,
+                older_than=time.time() + self._share_offset - grace,
+                settle=self.clock.sleep,
+                say=logger.info,
+            )
+        try:
+            for _ in self._sweep:
+                if self.clock.monotonic() >= now + SLICE_SECONDS:
+                    return
+        except ClipdError as error:
+            logger.warning("looking for strays: {}", error)
+        self._sweep = None
 
     # --- settings and ends --------------------------------------------------------------------------------------
 
@@ -375,7 +388,9 @@ class Daemon:
     @property
     def _done(self) -> bool:
         """Has a single pass done all it can do?"""
-        if not self._scanned or self._walk is not None or self._scan.unsettled or self._pool.running:
+        if not self._scanned or self._walk is not None or self._sweep is not None:
+            return False
+        if self._scan.unsettled or self._pool.running:
             return False
         if not self._messages.empty():
             return False

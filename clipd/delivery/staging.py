@@ -36,9 +36,9 @@ def staging(layout: Layout, job: str, token: str) -> Iterator[Path]:
         _remove(folder)
 
 
-def abandoned(layout: Layout, alive: set[str]) -> Iterator[Path]:
-    """Staging folders of jobs that are not in `alive`: what killed daemons left behind."""
-    return (folder for folder in _folders(layout) if folder.name.split(".", 1)[0] not in alive)
+def abandoned(layout: Layout) -> Iterator[tuple[str, Path]]:
+    """Every staging folder there is, as (job, folder)."""
+    return ((folder.name.split(".", 1)[0], folder) for folder in _folders(layout))
 
 
 def remove(folder: Path) -> None:

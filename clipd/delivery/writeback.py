@@ -119,6 +119,24 @@ def edit(
     return _Writer(path, revise, settle, settle_seconds, now, lambda _: None).run()
 
 
+def recover(path: Path, *, settle: Callable[[float], None]) -> None:
+    """Put right what an earlier write-back of the sidecar at `path` left when its process died; the next write-back of
+    that sidecar does so too. A save of a person that was out of place is put back, or kept as a conflict copy.
+
+    Raises:
+        Temporary, Deferred: it cannot be done now.
+    """
+    writer = _Writer(
+        path,
+        lambda _: _Revised(None, WriteBack("already", "")),
+        settle,
+        SETTLE_SECONDS,
+        lambda: datetime.now(UTC),
+        lambda _: None,
+    )
+    writer.recover()
+
+
 def _revised(data: bytes, edited: bytes, what: str) -> _Revised:
     if edited == data:
         return _Revised(None, WriteBack("already", f"{what}: nothing to write"))
@@ -138,7 +156,7 @@ class _Writer:
     """What we put in place last, if only for a moment."""
 
     def run(self) -> WriteBack:
-        self._recover()
+        self.recover()
         written: WriteBack | None = None
         for attempt in range(1, ATTEMPTS + 1):
             seen, revised = self._read()
@@ -217,7 +235,7 @@ class _Writer:
         without_ours = merge(self.placed, base, current) if self.placed else None
         return merge(base, late, current if without_ours is None else without_ours)
 
-    def _recover(self) -> None:
+    def recover(self) -> None:
         """Put right what an earlier write-back left when its process died."""
         try:
             found = list(contested.leftovers(self.path))

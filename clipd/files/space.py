@@ -18,6 +18,9 @@ class Settings(Section):
     reserve: ByteSize = setting(
         "1GiB", "Space that stays free where outputs are written; below it new work waits.", unit="bytes"
     )
+    stray_seconds: float = setting(
+        3600.0, "Age at which staging and temporary files that a killed attempt left behind are removed.", unit="s", ge=0
+    )
 
 
 def free_bytes(folder: Path) -> int:

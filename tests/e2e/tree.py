@@ -47,7 +47,7 @@ class Tree:
     @classmethod
     def at(cls, root: Path, settings: dict[str, Any] | None = None) -> Tree:
         """A new tree at `root`, with quick settings and `settings` over them."""
-        merged = {**QUICK, "cache": str(root / "cache")}
+        merged = {**QUICK, "cache": str(root.with_name(f"{root.name}-cache"))}
         for key, value in (settings or {}).items():
             former = merged.get(key)
             merged[key] = {**former, **value} if isinstance(former, dict) and isinstance(value, dict) else value
