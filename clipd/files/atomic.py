@@ -189,6 +189,15 @@ def size_of(path: Path) -> int | None:
             return None
 
 
+def inode_of(path: Path) -> int | None:
+    """The inode number of what is at `path` (a link is not followed); None where there is nothing."""
+    with _translated(f"looking at {path}"):
+        try:
+            return path.lstat().st_ino
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
 def fsync_directory(folder: Path) -> None:
     """Make the names in `folder` durable; filesystems that cannot sync a folder are taken at their word."""
     with _translated(f"syncing {folder}"):

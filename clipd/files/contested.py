@@ -5,8 +5,9 @@ programs save by renaming a new file over the name, or by writing into the file 
 
 1. *A save before the exchange.* The exchange displaces it. What comes out unexpectedly is always newer than what went
    in, so it goes back in; and if that displaces yet another save, that one goes in, until what comes out is what was
-   put in last. Meanwhile openers of our file are held back by the kernel (`openers`), and before they are let in our
-   file gets the newer content: nobody ever reads the state that lacked the save, and so nobody saves on top of it.
+   put in last. Meanwhile openers of every file that we put in are held back by the kernel (`openers`), and before they
+   are let in, a file that did not stay gets the newest content: nobody reads a state that lacks a save, and so nobody
+   saves on top of one.
 2. *A save by rename after the exchange* replaces our file as it would replace any: its maker saw our content or an
    older one. Nothing to do here; an older status that it brings back is noticed by the next scan.
 3. *A write in place into the displaced file*, by a program that opened it before the exchange, also after it was
@@ -27,7 +28,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -143,44 +144,59 @@ def put_in_place_by(temp: Path, data: bytes) -> bool:
 
 
 def _exchange(path: Path, seen: Seen, temp: Path) -> Swap:
-    try:
-        descriptor = os.open(temp, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except PermissionError:  # dressed as a read-only file
-        descriptor = os.open(temp, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        with openers.held_back(descriptor) as held:
-            if not seen.still_at(path):
-                atomic.remove(temp)
-                return Swap(placed=False)
-            if not atomic.exchange(temp, path):
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            if _content(temp) != seen.data:
-                return Swap(placed=False, left=_give_back(path, seen, temp, descriptor, held))
-    finally:
-        os.close(descriptor)
+    with ExitStack() as stack:
+        ours = _hold(temp, stack)
+        if not seen.still_at(path):
+            atomic.remove(temp)
+            return Swap(placed=False)
+        if not atomic.exchange(temp, path):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if _content(temp) != seen.data:
+            return Swap(placed=False, left=_give_back(path, seen, temp, ours, stack))
     atomic.fsync_directory(path.parent)
     return Swap(placed=True, left=Left(temp, seen.data, base=seen.data))
 
 
-def _give_back(path: Path, seen: Seen, temp: Path, descriptor: int, held: bool) -> Left:
+@dataclass(frozen=True)
+class _Held:
+    """A file that we put, or are about to put, in place."""
+
+    inode: int
+    descriptor: int | None
+    """Open for writing, and openers are held back; None where either cannot be had."""
+
+
+def _hold(file: Path, stack: ExitStack) -> _Held:
+    inode = file.lstat().st_ino
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:  # a read-only file, say, or somebody's link
+        return _Held(inode, None)
+    stack.callback(os.close, descriptor)
+    return _Held(inode, descriptor if stack.enter_context(openers.held_back(descriptor)) else None)
+
+
+def _give_back(path: Path, seen: Seen, temp: Path, ours: _Held, stack: ExitStack) -> Left:
     """Put the newest save back at `path`; what is left then: our file, or a save that another one replaced."""
-    ours = put_last = os.fstat(descriptor).st_ino
+    put = [ours]
     for _ in range(GIVE_BACKS):
-        going_in = temp.lstat().st_ino
-        if not atomic.exchange(temp, path):  # deleted in between
+        if atomic.inode_of(path) != put[-1].inode:  # a newer save is there already, or it was deleted
             break
-        if temp.lstat().st_ino == put_last:
+        put.append(_hold(temp, stack))
+        if not atomic.exchange(temp, path) or temp.lstat().st_ino == put[-2].inode:
             break
-        put_last = going_in
-    if temp.lstat().st_ino != ours:
-        return Left(temp, _content(temp) or b"", base=seen.data, contested=not held)
-    newest = _content(path) if held else None
-    if newest is not None:
-        # Those who are held back have opened our file already: they shall read what the name stands for now.
-        with suppress(OSError):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, newest, 0)
-    return Left(temp, _content_of(descriptor), base=_content_of(descriptor))
+    left_inode = temp.lstat().st_ino
+    if left_inode != ours.inode and any(file.descriptor is None for file in put):
+        return Left(temp, _content_among(put, temp) or b"", base=seen.data, contested=True)
+    newest = _content_among(put, path)
+    for file in put:
+        # Those who were held back have opened this file already: they shall read what the name stands for now.
+        if file.descriptor is not None and newest is not None and file.inode != atomic.inode_of(path):
+            with suppress(OSError):
+                os.ftruncate(file.descriptor, 0)
+                os.pwrite(file.descriptor, newest, 0)
+    known = _content_among(put, temp) or b""
+    return Left(temp, known, base=known)
 
 
 def _replace(path: Path, seen: Seen, temp: Path) -> Swap:
@@ -211,6 +227,13 @@ def _content(path: Path) -> bytes | None:
         return _content_of(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     finally:
         os.close(descriptor)
+
+
+def _content_among(put: list[_Held], path: Path) -> bytes | None:
+    """As `_content`, also for files that we hold ourselves and so cannot open a second time."""
+    inode = atomic.inode_of(path)
+    held = [file.descriptor for file in put if file.inode == inode and file.descriptor is not None]
+    return _content_of(held[0]) if held else _content(path)
 
 
 def _content_of(descriptor: int) -> bytes:
