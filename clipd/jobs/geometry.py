@@ -40,7 +40,7 @@ class Geometry:
         path = self.plan.path
         if path is None or self.plan.variation == "full":
             return False
-        asked = path.at(frame)
+        asked = path.at(frame) if path.moves else path.keyframes[0][1]
         return asked.inside(self.plan.width, self.plan.height) != asked
 
 

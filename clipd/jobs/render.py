@@ -94,7 +94,8 @@ class Render:
             before = time.thread_time()
             self._hashes.append(frame_hash(fitted))
             self.proof_cpu_seconds += time.thread_time() - before
-        begin, end = self._times[number - self.wanted.span.first :][:2].tolist()
+        at = number - self.wanted.span.first
+        begin, end = int(self._times[at]), int(self._times[at + 1])
         self.encoder.picture(fitted, begin, end - begin)
 
     def hear(self, sound: Sound, block: AudioFrame) -> list[Packet[AudioStream]]:

@@ -11,6 +11,7 @@ Promises: the picture's times and colour tags are those of the frame it was cut 
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -90,7 +91,12 @@ def has_odd_chroma(pixels: VideoFormat, rect: Rect) -> bool:
 def splits_samples(pixels: VideoFormat, rect: Rect) -> bool:
     """Would libavfilter cut `rect` in the middle of a chroma sample of more than one byte?"""
     across, _ = chroma_shifts(pixels.name)
-    return bool(rect.x % (1 << across)) and any(component.bits > 8 for component in pixels.components)
+    return bool(rect.x % (1 << across)) and _is_deep(pixels.name)
+
+
+@lru_cache(maxsize=64)
+def _is_deep(pixels: str) -> bool:
+    return any(component.bits > 8 for component in VideoFormat(pixels).components)
 
 
 def _sliced(frame: VideoFrame, rect: Rect) -> VideoFrame:
