@@ -27,12 +27,15 @@ class SystemClock:
     """The machine's own clock."""
 
     def now(self) -> datetime:
+        """The wall-clock time, aware, in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
+        """Seconds that only ever grow."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
         time.sleep(seconds)
 
 

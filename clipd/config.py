@@ -51,7 +51,10 @@ class Config(BaseSettings):
         ("json",), "Formats of the truth sheet beside each output: json (always written), yaml, txt."
     )
     stop_seconds: float = setting(
-        30.0, "How long running clips may go on after SIGTERM before they are abandoned (and begun again).", unit="s", ge=0
+        30.0,
+        "How long running clips may go on after SIGTERM before they are abandoned (and begun again).",
+        unit="s",
+        ge=0,
     )
     cache: Path | None = setting(
         None, "A local folder for what only speeds things up; null is clipd's folder in the user's cache."
@@ -137,7 +140,7 @@ def load(root: Path, file: Path | None, flags: Mapping[str, Any] | None = None) 
             raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
     if "root" in content and file is not None:
         content["root"] = file.parent / str(content["root"])
-    if "root" not in content or flags and "root" in flags:
+    if "root" not in content or (flags and "root" in flags):
         content["root"] = root
     try:
         config = Config(**content)

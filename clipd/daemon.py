@@ -15,9 +15,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from loguru import logger
 
@@ -131,7 +130,9 @@ class Daemon:
         signal.signal(signal.SIGINT, lambda *_: self._messages.put(Signal("stop")))
         if self._reload is not None:
             signal.signal(signal.SIGHUP, lambda *_: self._messages.put(Signal("reload")))
-        logger.info("clipd {} serves {} with {} workers", __version__, self.layout.root, self._pool.settings.worker_count)
+        logger.info(
+            "clipd {} serves {} with {} workers", __version__, self.layout.root, self._pool.settings.worker_count
+        )
         self._watch = Watch((self.layout.sidecars,), self.config.watch, self._messages.put)
         try:
             while not self._stopping:
@@ -396,14 +397,14 @@ class Daemon:
             return False
         if self._paused() or not self._batch_room():
             return True
-        return all(
-            job.id in self._held and self._held[job.id].settled for job in self._scan.jobs if self._is_ours(job)
-        )
+        return all(job.id in self._held and self._held[job.id].settled for job in self._scan.jobs if self._is_ours(job))
 
     def _finish(self) -> int:
         notify("STOPPING=1")
         if self._pool.running:
-            logger.info("stopping: {} clips may finish within {:g} s", len(self._pool.running), self.config.stop_seconds)
+            logger.info(
+                "stopping: {} clips may finish within {:g} s", len(self._pool.running), self.config.stop_seconds
+            )
         self._pool.stop(self.config.stop_seconds)
         with suppress(queue.Empty):
             while True:

@@ -36,16 +36,22 @@ def prepare(root: Path, progress: Callable[[int, int], None]) -> tuple[Layout, P
 def _clips() -> list[dict[str, object]]:
     source = "/".join((*PLACE, "match.mp4"))
     whole = {"source_path": source, "status": "Process", "export_path": None}
-    following = {str(frame): _around_ball(frame) for frame in range(250, 400, 5)}
+    centre = {"100": [400, 180, 480, 360]}
+    follow = {str(frame): _around_ball(frame) for frame in range(250, 400, 5)}
     return [
         {"id": "c1", "name": "kick_off", "start_frame": 0, "end_frame": 99, **whole},
-        {"id": "c2", "name": "centre", "start_frame": 100, "end_frame": 224, "crop_keyframes": {"100": [400, 180, 480, 360]},
-         **whole},
-        {"id": "c3", "name": "follow_the_ball", "start_frame": 250, "end_frame": 399, "crop_keyframes": following, **whole},
-        {"id": "c4", "name": "last_seconds", "start": "00:00:20.000", "end": "00:00:24.000", "output_resolution": "360p",
-         **whole},
+        {"id": "c2", "name": "centre", "start_frame": 100, "end_frame": 224, "crop_keyframes": centre, **whole},
+        {
+            "id": "c3",
+            "name": "follow_the_ball",
+            "start_frame": 250,
+            "end_frame": 399,
+            "crop_keyframes": follow,
+            **whole,
+        },
+        {"id": "c4", "name": "last_seconds", "start": "00:00:20", "end": 24, "output_resolution": "360p", **whole},
         {"id": "c5", "name": "not_yet", "start_frame": 450, "end_frame": 480, **whole, "status": "Draft"},
-    ]  # fmt: skip
+    ]
 
 
 def _around_ball(frame: int) -> list[int]:

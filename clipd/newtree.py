@@ -60,7 +60,7 @@ def from_clipper(file: Path, root: Path) -> dict[str, Any]:
         ConfigError: the file cannot be read, or names no directories.
     """
     try:
-        content = yamltext.load(file.read_bytes())
+        content: Any = yamltext.load(file.read_bytes())
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
     except Rejected as error:

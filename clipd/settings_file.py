@@ -15,8 +15,8 @@ from clipd.config import ENVIRONMENT_PREFIX, Config
 HEADER = f"""\
 # The settings of a clipd tree.
 #
-# Every key is shown with its value; delete what you do not change and the default holds. Any of them can be overruled
-# by an environment variable (watch.interval_seconds is {ENVIRONMENT_PREFIX}WATCH__INTERVAL_SECONDS) and, over that, by flags.
+# Every key is shown with its value; delete what you do not change and the default holds. An environment variable
+# overrules it ({ENVIRONMENT_PREFIX}WATCH__INTERVAL_SECONDS for watch.interval_seconds), and a flag overrules both.
 # `clipd check` says whether this file is right; SIGHUP makes a running clipd read it again.
 """
 

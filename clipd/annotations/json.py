@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-
 _SHORT = re.compile(r"\[\n\s+(-?[\d.]+(?:,\s+-?[\d.]+)*)\s+\]")
 """A list of plain numbers, spread over lines; no text can look like it, for texts have no line breaks in JSON."""
 

@@ -17,7 +17,11 @@ def _lines(value: Mapping[str, Any], depth: int) -> Iterator[str]:
         if isinstance(fact, Mapping):
             yield f"{label}:"
             yield from _lines(fact, depth + 1)
-        elif isinstance(fact, Sequence) and not isinstance(fact, str) and any(isinstance(f, Mapping | list) for f in fact):
+        elif (
+            isinstance(fact, Sequence)
+            and not isinstance(fact, str)
+            and any(isinstance(f, Mapping | list) for f in fact)
+        ):
             yield f"{label}:"
             for item in fact:
                 yield from _item(item, depth + 1)

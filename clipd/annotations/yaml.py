@@ -10,4 +10,6 @@ import yaml
 
 def render(sheet: Mapping[str, Any]) -> bytes:
     """`sheet` as UTF-8 YAML in block style, keys in the sheet's own order."""
-    return yaml.safe_dump(dict(sheet), sort_keys=False, allow_unicode=True, width=120).encode("utf-8", "backslashreplace")
+    return yaml.safe_dump(dict(sheet), sort_keys=False, allow_unicode=True, width=120).encode(
+        "utf-8", "backslashreplace"
+    )

@@ -29,7 +29,9 @@ CANCEL_SECONDS = 15.0
 @app.command()
 def mark(
     sidecar: Annotated[Path, typer.Argument(metavar="SIDECAR")],
-    clips: Annotated[list[str] | None, typer.Argument(metavar="[CLIP ...]", help="Names or ids; none means all.")] = None,
+    clips: Annotated[
+        list[str] | None, typer.Argument(metavar="[CLIP ...]", help="Names or ids; none means all.")
+    ] = None,
     status: Annotated[str, typer.Option("--as", help="process, draft, or any word of your own.")] = Status.PROCESS,
     root: Root = None,
     config: ConfigFile = None,
@@ -94,4 +96,3 @@ def _word(status: str) -> str:
 def _tree_of(path: Path) -> Path | None:
     """The root of the tree that holds `path`, so that `mark` works from any folder."""
     return next((folder for folder in path.absolute().parents if (folder / MARKER_NAME).exists()), None)
-

@@ -16,7 +16,7 @@ from clipd.config import Config
 from clipd.errors import ClipdError, Rejected
 from clipd.log import plain
 from clipd.report.checkup import check_tree
-from clipd.report.overview import Item, Overview, find, items_of, overview
+from clipd.report.overview import STATES, Item, Overview, find, items_of, overview
 from clipd.tree import sidecar
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_same_share
@@ -40,13 +40,11 @@ def status(
         out.print_json(json.dumps(_plain(found), default=str))
         return
     _show_daemons(found)
-    for state, title in (("running", "running"), ("waiting", "waiting"), ("failed", "failed"), ("done", "done")):
-        _show(title, found.of(state), None if everything else SHOWN)  # type: ignore[arg-type]
-    if everything:
-        _show("idle", found.of("idle"), None)
+    for state in STATES if everything else STATES[:-1]:
+        _show(state, found.of(state), None if everything else SHOWN)
     for path, why in found.unreadable:
         say(f"not read  {path}: {why}", style="yellow")
-    counts = ((len(found.of(state)), state) for state in ("running", "waiting", "failed", "done", "idle"))  # type: ignore[arg-type]
+    counts = ((len(found.of(state)), state) for state in STATES)
     say(", ".join(f"{count} {state}" for count, state in counts))
 
 
@@ -162,5 +160,3 @@ def _plain(found: Overview) -> dict[str, Any]:
         ],
         "unreadable": dict(found.unreadable),
     }
-
-

@@ -46,7 +46,7 @@ def demo(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to ma
     say(f"{layout.relative(sidecar)} asks for four clips; processing them as `clipd run --once` does")
     code = serve(folder, None, {}, once=True, dry_run=False)
     out.print(_picture(layout))
-    say("next: open the .mp4 files, look into the .json truth sheets, set \"status\" of not_yet to \"Process\" in")
+    say('next: open the .mp4 files, look into the .json truth sheets, set "status" of not_yet to "Process" in')
     say(f"{sidecar} and run: clipd run --root {folder}")
     raise typer.Exit(code)
 

@@ -36,8 +36,12 @@ def run(
     multi_crop: Annotated[bool, typer.Option("--multi-crop", help="Make crop variations of each clip.")] = False,
     crop_variations: Annotated[str | None, typer.Option(help="Of original, wide, full.", metavar="A,B")] = None,
     wide_crop_factor: Annotated[float | None, typer.Option(help="How much wider `wide` is.", metavar="X")] = None,
-    crop_camera_types: Annotated[str | None, typer.Option(help="Variations only for these cameras.", metavar="A,B")] = None,
-    exclude_crop_camera_types: Annotated[str | None, typer.Option(help="No variations for these.", metavar="A,B")] = None,
+    crop_camera_types: Annotated[
+        str | None, typer.Option(help="Variations only for these cameras.", metavar="A,B")
+    ] = None,
+    exclude_crop_camera_types: Annotated[
+        str | None, typer.Option(help="No variations for these.", metavar="A,B")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the whole plan and change nothing.")] = False,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log in JSON lines.")] = False,
@@ -137,7 +141,9 @@ def show_plan(settings: Config, layout: Layout) -> int:
     """Print what a pass would do; the exit code."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("clip", "frames", "size", "about", "from", "to"):
-        table.add_column(heading, overflow="fold", justify="right" if heading in ("frames", "size", "about") else "left")
+        table.add_column(
+            heading, overflow="fold", justify="right" if heading in ("frames", "size", "about") else "left"
+        )
     made, skipped, total = 0, [], 0
     for step in plan(
         layout, settings.watch.ignore, settings.cameras, settings.clips, settings.media, settings.cache_folder

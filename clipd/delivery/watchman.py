@@ -85,6 +85,14 @@ class Watchman:
         write_progress(
             self._layout,
             Progress(
-                self._job.id, stage, done, total, self._started, stamp(self._clock.now()), self._host, os.getpid(), speed
+                self._job.id,
+                stage,
+                done,
+                total,
+                self._started,
+                stamp(self._clock.now()),
+                self._host,
+                os.getpid(),
+                speed,
             ),
         )

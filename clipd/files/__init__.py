@@ -1,0 +1,1 @@
+"""The filesystem, done right once: whole files, walks, leases, strict documents, free space."""

@@ -19,7 +19,10 @@ class Settings(Section):
         "1GiB", "Space that stays free where outputs are written; below it new work waits.", unit="bytes"
     )
     stray_seconds: float = setting(
-        3600.0, "Age at which staging and temporary files that a killed attempt left behind are removed.", unit="s", ge=0
+        3600.0,
+        "Age at which staging and temporary files that a killed attempt left behind are removed.",
+        unit="s",
+        ge=0,
     )
 
 

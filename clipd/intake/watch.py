@@ -24,14 +24,9 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
+from clipd.files.mounts import filesystem_type, is_remote
 from clipd.files.walk import NOT_THERE_YET
 from clipd.model.setting import Section, setting
-
-EVENTLESS = {
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "vboxsf",
-    "vmhgfs", "drvfs", "davfs", "virtiofs", "ncpfs", "ocfs2", "gfs2",
-}  # fmt: skip
-"""Filesystems on which the kernel does not hear what other machines write; every `fuse.*` one counts too."""
 
 
 class Settings(Section):
@@ -111,31 +106,10 @@ class _Teller(FileSystemEventHandler):
         self._tell(Hint(os.fsdecode(event.src_path), closed=event.event_type == EVENT_TYPE_CLOSED))
 
 
-def filesystem_type(folder: Path) -> str:
-    """The type of the filesystem that holds `folder` (`ext4`, `nfs4`, ...), from /proc/mounts; "" when unknown."""
-    try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return ""
-    here, best, kind = str(folder.resolve()), "", ""
-    for line in mounts.splitlines():
-        fields = line.split(" ")
-        point = fields[1].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
-        if len(point) >= len(best) and (here == point or here.startswith(point.rstrip("/") + "/")):
-            best, kind = point, fields[2]
-    return kind
-
-
-def has_events(folder: Path) -> bool:
-    """Can the kernel's events be trusted below `folder`?"""
-    kind = filesystem_type(folder)
-    return kind not in EVENTLESS and not kind.startswith("fuse")
-
-
 def _worth_watching(folder: Path, settings: Settings) -> bool:
     if settings.mode == "polling" or not folder.is_dir():
         return False
-    if settings.mode == "auto" and not has_events(folder):
+    if settings.mode == "auto" and is_remote(folder):
         logger.info(
             "{} is on {}, where events of other machines do not arrive: looking every {:g} s",
             folder, filesystem_type(folder), settings.interval_seconds,

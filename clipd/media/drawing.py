@@ -29,7 +29,7 @@ def draw_match(
     width: int = 1280,
     height: int = 720,
     rate: int = 25,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Write a drawn match to `path` (its suffix chooses the container); how many frames it has.
 
@@ -94,13 +94,17 @@ def _picture(pitch: Image, number: int, rate: int) -> Image:
     words = f"{minutes:02d}:{seconds:02d}  frame {number}"
     scale = height / 720
     cv2.putText(image, words, (round(40 * scale), round(56 * scale)), FONT, 1.4 * scale, (20, 20, 20), 7, cv2.LINE_AA)
-    cv2.putText(image, words, (round(40 * scale), round(56 * scale)), FONT, 1.4 * scale, (255, 255, 255), 2, cv2.LINE_AA)
+    cv2.putText(
+        image, words, (round(40 * scale), round(56 * scale)), FONT, 1.4 * scale, (255, 255, 255), 2, cv2.LINE_AA
+    )
     return image
 
 
 def _sound(first: int) -> av.AudioFrame:
     at = np.arange(first, first + SAMPLES_AT_ONCE)
-    beep = np.where(at % AUDIO_RATE < BEEP_SECONDS * AUDIO_RATE, 0.4 * np.sin(2 * np.pi * BEEP_HERTZ * at / AUDIO_RATE), 0)
+    beep = np.where(
+        at % AUDIO_RATE < BEEP_SECONDS * AUDIO_RATE, 0.4 * np.sin(2 * np.pi * BEEP_HERTZ * at / AUDIO_RATE), 0
+    )
     frame = av.AudioFrame.from_ndarray(beep.astype(np.float32)[None], format="fltp", layout="mono")
     frame.pts, frame.sample_rate, frame.time_base = first, AUDIO_RATE, Fraction(1, AUDIO_RATE)
     return frame

@@ -12,8 +12,8 @@ Role = Literal["video", "thumbnail", "annotation", "data"]
 class Artifact:
     """One file of a job's result.
 
-    `name` is its file name under its final `folder`, which is relative to the outputs root (`h264/cam1/s1`). In staging,
-    which is one flat folder, it is called `staged`, or `name` where that is empty. `facts` is what a verifier measured of it, for the truth sheet.
+    `name` is its file name under its final `folder`, which is relative to the outputs root (`h264/cam1/s1`). In
+    staging, a flat folder, it is called `staged`, or `name` where that is empty. `facts` is what a verifier measured.
     """
 
     name: str

@@ -46,7 +46,7 @@ def parse_resolution(text: str | None) -> tuple[int, int] | None:
 
 
 def fit(width: int, height: int, box: tuple[int, int] | None, *, upscale: bool = False) -> tuple[int, int]:
-    """The size, in pixels, of a `width` x `height` picture scaled to fit into `box`, never enlarged unless `upscale`."""
+    """The size, in pixels, of a `width` x `height` picture fitted into `box`; never enlarged unless `upscale`."""
     if box is None:
         return width, height
     scale = min(Fraction(box[0], width), Fraction(box[1], height))

@@ -38,7 +38,9 @@ class TimeSpan:
         if self.start < 0:
             raise ValueError(f"the span starts at {float(self.start):.3f} s; a video starts at 0")
         if self.end <= self.start:
-            raise ValueError(f"the span ends at {float(self.end):.3f} s, not after its start at {float(self.start):.3f} s")
+            raise ValueError(
+                f"the span ends at {float(self.end):.3f} s, not after its start at {float(self.start):.3f} s"
+            )
 
 
 Span = FrameSpan | TimeSpan

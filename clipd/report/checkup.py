@@ -41,7 +41,9 @@ def check_sidecar(
         yield Finding(where, str(error))
         return
     if not path.is_relative_to(layout.sidecars):
-        yield Finding(where, f"it lies outside the sidecar folder {layout.relative(layout.sidecars)}, nobody looks there")
+        yield Finding(
+            where, f"it lies outside the sidecar folder {layout.relative(layout.sidecars)}, nobody looks there"
+        )
         return
     for entry in entries:
         if entry.problem is not None:
@@ -71,9 +73,9 @@ def check_tree(
     cache: Path | None,
 ) -> Iterator[Finding]:  # fmt: skip
     """What is wrong with `paths` (sidecars, videos or folders), or with all sidecars of the tree."""
+    unlisted: list[Finding] = []
     for path in paths or (layout.sidecars,):
         if path.is_dir():
-            unlisted: list[Finding] = []
             for found, _ in files(
                 path.absolute(),
                 wanted=layout.is_sidecar,
@@ -81,7 +83,6 @@ def check_tree(
                 unreadable=lambda folder, error: unlisted.append(Finding(folder, str(error.strerror))),
             ):
                 yield from check_sidecar(layout, Path(found), settings, limits, cache)
-            yield from unlisted
         elif layout.is_sidecar(path.name):
             yield from check_sidecar(layout, path.absolute(), settings, limits, cache)
         else:
@@ -89,4 +90,4 @@ def check_tree(
                 probe(path.absolute(), limits)
             except ClipdError as error:
                 yield Finding(layout.relative(path.absolute()), str(error))
-
+    yield from unlisted

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from clipd.errors import ClipdError, Rejected
 from clipd.files import lease
@@ -23,7 +23,8 @@ from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root
 from clipd.tree.record import Progress
 
-State = Literal["waiting", "running", "failed", "done", "idle"]
+State = Literal["running", "waiting", "failed", "done", "idle"]
+STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def items_of(
     origin, place = layout.relative(path), layout.place(path)
     for entry in sidecar.parse(data).entries:
         job = job_id("clip", origin, entry.key)
-        state, why, outputs, progress = _standing(layout, path, entry, job, daemons)
+        state, why, outputs, progress = _standing(layout, path, entry, job)
         if state == "waiting" and entry.problem is None:
             why = _what_holds(why, job, place.camera, daemons, paused, cameras)
         yield Item(
@@ -112,7 +113,7 @@ def items_of(
 
 
 def _standing(
-    layout: Layout, path: Path, entry: sidecar.Entry, job: str, daemons: Sequence[Health]
+    layout: Layout, path: Path, entry: sidecar.Entry, job: str
 ) -> tuple[State, str, tuple[str, ...], Progress | None]:
     if entry.problem is not None:
         return "waiting" if entry.due else "idle", entry.problem, (), None
@@ -123,7 +124,7 @@ def _standing(
         return "waiting", _what_is_missing(layout, path, entry, job), (), None
     word = (entry.status or "").strip()
     if word.casefold() == Status.COMPLETE.casefold():
-        return "done", *_what_was_made(layout, entry, job), None
+        return "done", *_what_was_made(layout, job), None
     if error := entry.raw.get("error"):
         return "failed", str(error), (), None
     if word.casefold() == Status.FAILED.casefold():
@@ -162,7 +163,7 @@ def _what_holds(
     return told or "its turn"
 
 
-def _what_was_made(layout: Layout, entry: sidecar.Entry, job: str) -> tuple[str, tuple[str, ...]]:
+def _what_was_made(layout: Layout, job: str) -> tuple[str, tuple[str, ...]]:
     receipts = records.read_receipts(layout, job)
     if not receipts:
         return "marked Complete, but clipd has no receipt for it", ()
@@ -180,8 +181,5 @@ def find(found: Overview, words: str) -> list[Item]:
     """The clips that `words` may mean: a job id, a clip's id or name, or `<video> / <clip>`."""
     wanted = words.strip()
     return [
-        item
-        for item in found.items
-        if wanted in (item.job, item.name, item.clip, item.key, item.key.partition(":")[2])
+        item for item in found.items if wanted in (item.job, item.name, item.clip, item.key, item.key.partition(":")[2])
     ]
-

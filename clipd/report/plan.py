@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipd.delivery.origins import ORIGINS
 from clipd.errors import ClipdError
 from clipd.files.walk import files
 from clipd.intake.admit import admit
@@ -13,7 +14,6 @@ from clipd.jobs import clip as clips
 from clipd.jobs.clip_kind import ClipKind, Cut
 from clipd.media.door import Limits
 from clipd.model.job import Job
-from clipd.delivery.origins import ORIGINS
 from clipd.tree.layout import Layout
 
 

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -180,8 +180,8 @@ def _load(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _build(kind: type, content: dict[str, Any]) -> Any:
-    known = {name: content[name] for name in kind.__dataclass_fields__ if name in content}
+def _build(kind: type[Any], content: dict[str, Any]) -> Any:
+    known = {field.name: content[field.name] for field in fields(kind) if field.name in content}
     try:
         return kind(**known)
     except TypeError:

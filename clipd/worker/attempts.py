@@ -1,4 +1,4 @@
-"""Counting attempts: on disk, before the work starts, so that a clip that kills its worker ends Failed and not in a loop.
+"""Counting attempts: on disk, before the work starts, so that a clip that kills its worker ends Failed, not in a loop.
 
 Two counts are kept apart. A *failure* is the clip's own doing: an error, or a worker that died while its daemon lived
 on. A *loss* is an attempt that went down with its whole daemon (a power cut, an administrator), which says little about

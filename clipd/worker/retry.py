@@ -12,7 +12,10 @@ class Settings(Section):
         3, "Attempts after which a clip becomes Failed, when its worker dies or I/O fails.", unit="attempts", ge=1
     )
     media_attempts: int = setting(
-        2, "Attempts after which a clip becomes Failed, when its media cannot be read or written.", unit="attempts", ge=1
+        2,
+        "Attempts after which a clip becomes Failed, when its media cannot be read or written.",
+        unit="attempts",
+        ge=1,
     )
     losses: int = setting(
         20,

@@ -22,7 +22,11 @@ def violations(layout: Layout) -> list[str]:
 def all_receipts(layout: Layout) -> list[Receipt]:
     """The receipts of every job."""
     folder = layout.state / "results"
-    return [receipt for job in sorted(folder.iterdir()) for receipt in read_receipts(layout, job.name)] if folder.is_dir() else []
+    return (
+        [receipt for job in sorted(folder.iterdir()) for receipt in read_receipts(layout, job.name)]
+        if folder.is_dir()
+        else []
+    )
 
 
 def sidecars(layout: Layout) -> list[Path]:
