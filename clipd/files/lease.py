@@ -9,15 +9,18 @@ that whoever takes a claim removes the former holder's staging.
 from __future__ import annotations
 
 import os
+import secrets
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import LeaseSettingsMismatch, SoftFileLease, Timeout
 
-from clipd.errors import ClaimLost, Deferred
+from clipd.errors import ClaimLost, ClipdError, Deferred
+from clipd.files import atomic
 from clipd.files.atomic import as_clipd_error
 from clipd.model.setting import Section, setting
 
@@ -74,7 +77,7 @@ def claimed(path: Path, settings: Settings, *, wait_seconds: float = TAKE_OVER_P
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lease.acquire()
+        _acquire(lease, path, settings)
     except Timeout:
         raise Taken(holder(path) or "somebody") from None
     except LeaseSettingsMismatch as error:
@@ -84,13 +87,46 @@ def claimed(path: Path, settings: Settings, *, wait_seconds: float = TAKE_OVER_P
     try:
         yield Claim(lease.token or "", lease)
     finally:
-        lease.release()
+        # Where the share is away: the heartbeat has stopped by now, so the claim expires, and the work stands.
+        with suppress(OSError):
+            lease.release()
+
+
+def _acquire(lease: SoftFileLease, path: Path, settings: Settings) -> None:
+    """Acquire, also where the filesystem cannot exchange two files (NFS, SMB): there filelock never takes over."""
+    before, began = heartbeat(path), time.monotonic()
+    try:
+        lease.acquire()
+    except Timeout:
+        silent = time.monotonic() - began >= settings.lease_seconds and heartbeat(path) == before
+        if before is None or (seems_held(path) and not silent):
+            raise
+        _break(path, before)
+        lease.acquire(timeout=TAKE_OVER_PATIENCE_SECONDS)
+
+
+def _break(path: Path, judged: Heartbeat) -> None:
+    """Remove the claim that looks as `judged`; one that took its place meanwhile is put back.
+
+    Should a third one take the name in between, the one put aside finds out by its own heartbeat.
+    """
+    if heartbeat(path) != judged:
+        return
+    aside = path.with_name(f"{path.name}.break.{secrets.token_hex(8)}")
+    try:
+        atomic.rename(path, aside)
+    except atomic.Missing:
+        return
+    if heartbeat(aside) != judged:
+        with suppress(ClipdError):
+            atomic.link(aside, path)
+    atomic.remove(aside)
 
 
 def holder(path: Path) -> str | None:
     """Who holds the claim at `path`, as `host, process 123`; None when nobody does."""
     owner = SoftFileLease(path).owner
-    return None if owner is None else f"{owner.hostname}, process {owner.pid}"
+    return None if owner is None else f"{owner.hostname.partition(_NAMESPACE)[0]}, process {owner.pid}"
 
 
 def seems_held(path: Path) -> bool:
@@ -98,7 +134,7 @@ def seems_held(path: Path) -> bool:
     owner = SoftFileLease(path).owner
     if owner is None:
         return False
-    if owner.hostname != socket.gethostname():
+    if not _is_here(owner.hostname):
         return True
     try:
         os.kill(owner.pid, 0)
@@ -107,6 +143,20 @@ def seems_held(path: Path) -> bool:
     except PermissionError:
         return True
     return True
+
+
+_NAMESPACE = "?pidns-"
+_FIRST_NAMESPACE = 0xEFFFFFFC
+"""The inode of the PID namespace that a machine starts with (Linux, include/linux/nsfs.h)."""
+
+
+def _is_here(host: str) -> bool:
+    """Can the processes of `host`, as filelock writes it, be seen from here? In a container it adds the namespace."""
+    try:
+        namespace = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        namespace = _FIRST_NAMESPACE
+    return host == socket.gethostname() + ("" if namespace == _FIRST_NAMESPACE else f"{_NAMESPACE}{namespace:x}")
 
 
 @dataclass(frozen=True)
@@ -118,9 +168,20 @@ class Heartbeat:
 
 
 def heartbeat(path: Path) -> Heartbeat | None:
-    """The present sighting of the claim at `path`; None when there is none."""
+    """The present sighting of the claim at `path`; None when there is none.
+
+    The file is opened, because only that makes an NFS client ask the server instead of its own memory.
+    """
     try:
-        seen = os.lstat(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            seen = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return None
+    except PermissionError:
+        seen = path.lstat()
+    except OSError as error:
+        raise as_clipd_error(error, f"looking at {path}") from error
     return Heartbeat(seen.st_ino, seen.st_mtime_ns)
