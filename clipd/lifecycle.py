@@ -151,7 +151,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
         watchman.check()
         outputs, kept = publish(place.layout, job.id, folder, (*result.artifacts, *sheets), place.clock.now())
         receipt = _commit(place.layout, Receipt(
-            job.id, revision, run, job.name, job.origin, job.key, wish.stand, outputs, place.host,
+            job.id, revision, run, job.name, job.origin, job.key, wish.answered, outputs, place.host,
             stamp(started), stamp(place.clock.now()), (*prepared.notes, *result.warnings, *kept),
         ))  # fmt: skip
     logger.info("published: {}", ", ".join(receipt.videos))
@@ -177,12 +177,12 @@ def _standing_proof(
     layout: Layout, receipts: tuple[Receipt, ...], revision: str, wish: Wish, record: Record
 ) -> Receipt | None:
     """The receipt that makes work needless, if its outputs are intact: it was never written back (a crash's trace), or
-    the clip stands exactly as it was claimed then (an older sidecar was brought back). Otherwise the person asks again.
+    what clipd answers in stands as it was claimed then (an older sidecar came back). Otherwise the person asks again.
     """
     newest = receipts[-1] if receipts else None
     if newest is None or newest.revision != revision or not intact(layout, newest):
         return None
-    return newest if record.written_back != newest.id or newest.stand == wish.stand else None
+    return newest if record.written_back != newest.id or newest.answered == wish.answered else None
 
 
 def _commit(layout: Layout, receipt: Receipt) -> Receipt:

@@ -71,8 +71,8 @@ class Receipt:
     name: str
     origin: str
     key: str
-    stand: str
-    """The clip exactly as it stood when it was claimed."""
+    answered: str
+    """The answering part of the wish (status, export_path, ...) as it stood when it was claimed."""
     outputs: tuple[Output, ...]
     host: str
     started_at: str

@@ -134,9 +134,9 @@ def stand(entry: Entry) -> str:
     return _digest(entry.raw)
 
 
-def wish(entry: Entry) -> str:
-    """A SHA-256, in hex, of what the person decides: the clip without clipd's own keys."""
-    return _digest({key: value for key, value in entry.raw.items() if key not in OWN_KEYS})
+def answered(entry: Entry) -> str:
+    """A SHA-256, in hex, of clipd's own keys as they stand: what the person was last told, or asked anew."""
+    return _digest({key: value for key, value in entry.raw.items() if key in OWN_KEYS})
 
 
 def patch(data: bytes, key: str, changes: Mapping[str, JSON], *, remove: tuple[str, ...] = ()) -> bytes:

@@ -71,6 +71,7 @@ class SidecarOrigin:
 def _wish(layout: Layout, path: Path, entry: sidecar.Entry, entries: tuple[sidecar.Entry, ...] = ()) -> Wish:
     return Wish(
         stand=sidecar.stand(entry),
+        answered=sidecar.answered(entry),
         due=entry.due,
         request=entry.clip,
         agree=lambda: _refuse_rivals(layout, path, entry, entries),

@@ -19,6 +19,8 @@ class Wish:
 
     stand: str
     """A hash of the wish exactly as it stands, clipd's own keys included."""
+    answered: str
+    """A hash of the part that clipd answers in, as it stands: the same as at the claim when an old copy came back."""
     due: bool
     """Does it ask for work?"""
     request: Callable[[], Any]

@@ -236,12 +236,12 @@ class TestGenerousReading:
 class TestDigests:
     def test_wish_is_blind_for_our_own_keys_and_stand_is_not(self) -> None:
         for key in sidecar.OWN_KEYS:
-            assert sidecar.wish(entry(**{key: "other"})) == sidecar.wish(entry())
+            assert sidecar.answered(entry(**{key: "other"})) != sidecar.answered(entry())
             assert sidecar.stand(entry(**{key: "other"})) != sidecar.stand(entry())
 
     @pytest.mark.parametrize("change", [{"end_frame": 750}, {"note": 1}, {"name": "x"}, {"upscale": True}])
     def test_both_see_what_a_person_changes(self, change) -> None:
-        assert sidecar.wish(entry(**change)) != sidecar.wish(entry())
+        assert sidecar.answered(entry(**change)) == sidecar.answered(entry())
         assert sidecar.stand(entry(**change)) != sidecar.stand(entry())
 
     def test_order_and_spelling_do_not_matter(self) -> None:
