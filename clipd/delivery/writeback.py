@@ -239,7 +239,7 @@ class _Writer:
         """Put right what an earlier write-back left when its process died."""
         try:
             found = list(contested.leftovers(self.path))
-        except FileNotFoundError:
+        except atomic.Missing:
             return
         for temp, save in found:
             if save is not None and _is_sidecar(save):

@@ -67,6 +67,15 @@ def as_clipd_error(error: OSError, what: str) -> ClipdError:
     return Temporary(words)
 
 
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raise what `as_clipd_error` makes of an `OSError` in the block."""
+    try:
+        yield
+    except OSError as error:
+        raise as_clipd_error(error, what) from error
+
+
 def write(path: Path, data: bytes, *, durable: bool = True, mode: int | None = None) -> None:
     """Make `data` the content of `path`, whether it existed or not.
 
@@ -119,7 +128,7 @@ def publish(source: Path, target: Path, *, replace: bool = True) -> bool:
 
     Returns False, with nothing moved, when `replace` is False and something is at `target`.
     """
-    with _translated(f"publishing {target}"):
+    with translated(f"publishing {target}"):
         descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
@@ -141,7 +150,7 @@ def exchange(one: Path, other: Path) -> bool:
     Raises:
         Unsupported: the filesystem or the kernel cannot.
     """
-    with _translated(f"exchanging {one} with {other}"):
+    with translated(f"exchanging {one} with {other}"):
         try:
             _renameat2(one, other, _RENAME_EXCHANGE)
         except FileNotFoundError:
@@ -155,7 +164,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 def rename(source: Path, target: Path) -> None:
     """Rename without syncing anything: for the steps between two synced states."""
-    with _translated(f"renaming {source} to {target}"):
+    with translated(f"renaming {source} to {target}"):
         source.replace(target)
 
 
@@ -165,7 +174,7 @@ def link(source: Path, target: Path) -> None:
     Raises:
         Unsupported: the filesystem knows no links.
     """
-    with _translated(f"linking {source} to {target}"):
+    with translated(f"linking {source} to {target}"):
         try:
             os.link(source, target, follow_symlinks=False)
         except OSError as error:
@@ -176,13 +185,13 @@ def link(source: Path, target: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove the file at `path`; it is well if there is none."""
-    with _translated(f"removing {path}"), suppress(FileNotFoundError):
+    with translated(f"removing {path}"), suppress(FileNotFoundError):
         path.unlink()
 
 
 def size_of(path: Path) -> int | None:
     """The size in bytes of what is at `path` (a link is not followed); None where there is nothing."""
-    with _translated(f"looking at {path}"):
+    with translated(f"looking at {path}"):
         try:
             return path.lstat().st_size
         except (FileNotFoundError, NotADirectoryError):
@@ -191,7 +200,7 @@ def size_of(path: Path) -> int | None:
 
 def inode_of(path: Path) -> int | None:
     """The inode number of what is at `path` (a link is not followed); None where there is nothing."""
-    with _translated(f"looking at {path}"):
+    with translated(f"looking at {path}"):
         try:
             return path.lstat().st_ino
         except (FileNotFoundError, NotADirectoryError):
@@ -200,7 +209,7 @@ def inode_of(path: Path) -> int | None:
 
 def fsync_directory(folder: Path) -> None:
     """Make the names in `folder` durable; filesystems that cannot sync a folder are taken at their word."""
-    with _translated(f"syncing {folder}"):
+    with translated(f"syncing {folder}"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
@@ -219,7 +228,7 @@ def read_regular(path: Path, limit_bytes: int) -> tuple[bytes, os.stat_result]:
         Rejected: it is not a regular file, or larger than `limit_bytes`.
         Temporary: it changed while it was read, or could not be read.
     """
-    with _translated(f"reading {path}"):
+    with translated(f"reading {path}"):
         _require_regular(path, path.lstat())
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -336,19 +345,11 @@ def _renameat2(source: Path, target: Path, flags: int) -> None:
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise as_clipd_error(error, what) from error
-
-
-@contextmanager
 def _discarded_on_error(temp: Path, what: str) -> Iterator[None]:
     """Remove `temp` when the block fails, whatever for, and translate its `OSError`."""
     done = False
     try:
-        with _translated(what):
+        with translated(what):
             yield
         done = True
     finally:

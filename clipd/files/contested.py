@@ -104,6 +104,9 @@ def swap(path: Path, seen: Seen, data: bytes) -> Swap:
     except atomic.Missing:
         atomic.remove(temp)
         raise
+    except OSError as error:
+        # Whose content the temporary file holds now is for the next `leftovers` to find out.
+        raise atomic.as_clipd_error(error, f"replacing {path}") from error
 
 
 def late_save(left: Left, wait: Callable[[float], None], seconds: float) -> bytes | None:
@@ -116,9 +119,10 @@ def late_save(left: Left, wait: Callable[[float], None], seconds: float) -> byte
         free = openers.nobody_writes(left.path)
         if free:
             break
-        before = left.path.lstat()
-        wait(seconds)
-        after = left.path.lstat()
+        with atomic.translated(f"looking at {left.path}"):
+            before = left.path.lstat()
+            wait(seconds)
+            after = left.path.lstat()
         if free is None and (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
             break
     data = _content(left.path)
@@ -129,7 +133,9 @@ def leftovers(path: Path) -> Iterator[tuple[Path, bytes | None]]:
     """Temporary files that a swap at `path` left when its process died, and somebody's save where one holds it."""
     ends = atomic.temporary(path, "*").name.split("*")
     tail = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})(?:-kept)?")
-    for temp in path.parent.iterdir():
+    with atomic.translated(f"listing {path.parent}"):
+        beside = list(path.parent.iterdir())
+    for temp in beside:
         name = temp.name
         if not (name.startswith(ends[0]) and name.endswith(ends[1])):
             continue

@@ -163,6 +163,23 @@ class TestPlainly:
         monkeypatch.setattr(os, "fsync", real)
         assert (path.read_bytes(), names(path)) == (text(), [path.name])
 
+    def test_a_whole_folder_that_is_gone(self, path) -> None:
+        path.unlink()
+        path.parent.rmdir()
+        assert write(path).result == "gone"
+
+    def test_an_io_error_of_the_exchange_is_temporary_and_leaves_no_stray_for_long(self, path, monkeypatch) -> None:
+        def refuse(*_arguments: object) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(atomic, "_renameat2", refuse)
+            with pytest.raises(Temporary, match="Input/output error"):
+                write(path)
+        assert path.read_bytes() == text()
+        assert write(path).result == "written"
+        assert names(path) == [path.name]
+
     def test_a_link_in_the_sidecars_place_is_refused(self, path) -> None:
         path.rename(path.with_name("real"))
         path.symlink_to("real")
