@@ -1,6 +1,6 @@
 """How an export compares with the ffmpeg command line, side by side on this machine; prints one JSON line.
 
-    python scripts/bench/export.py [--source FILE] [--pairs 5] [--seconds 10]
+    python scripts/bench/export.py [--source FILE] [--pairs 5] [--seconds 10] [--clips 40]
 
 `wall_ratio` and `cpu_ratio`: a clip as H.264 by a warm `jobs.clip.run`, verification and thumbnail included, against
 ffmpeg with the same settings; the median over interleaved pairs. `both_cpu_ratio`: H.264 and FFV1 from one decode against
@@ -41,8 +41,6 @@ from clipd.model.clip import Clip
 from clipd.model.crop import CropPath, Rect
 from clipd.model.timespan import FrameSpan
 
-BATCH_CLIPS = 40
-
 
 @dataclass(frozen=True)
 class Task:
@@ -70,14 +68,15 @@ def main() -> None:
     parser.add_argument("--source", type=Path, help="footage to cut; drawn if not given")
     parser.add_argument("--pairs", type=int, default=5, help="interleaved pairs to take the median of")
     parser.add_argument("--seconds", type=float, default=10, help="length of the clip")
+    parser.add_argument("--clips", type=int, default=40, help="clips in the batch; 0 leaves it out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="clipd-bench-") as folder:
         work = Path(folder)
         source = (arguments.source or draw(work / "drawn.mp4")).resolve()
-        print(json.dumps(measure(source, work, arguments.pairs, arguments.seconds)))
+        print(json.dumps(measure(source, work, arguments.pairs, arguments.seconds, arguments.clips)))
 
 
-def measure(source: Path, work: Path, pairs: int, seconds: float) -> dict[str, object]:
+def measure(source: Path, work: Path, pairs: int, seconds: float, clips: int) -> dict[str, object]:
     """All figures for clips of `source`."""
     ffmpeg = find_ffmpeg()
     task = middle_of(source, work / "cache", seconds)
@@ -98,7 +97,7 @@ def measure(source: Path, work: Path, pairs: int, seconds: float) -> dict[str, o
         "cpu_ratio": median(pair[1] for pair in singles),
         "both_cpu_ratio": median(pair[0] for pair in doubles),
         "proof_cpu_ratio": median(pair[1] for pair in doubles),
-        "batch_wall_ratio": batch(ffmpeg, task, work),
+        "batch_wall_ratio": batch(ffmpeg, task, work, clips) if clips else None,
         "pairs": pairs,
         "frames": task.span.count,
         "crop": task.rect.as_list(),
@@ -149,10 +148,10 @@ def arguments_for(ffmpeg: str, task: Task, format: str, output: Path, *more: str
     ]
 
 
-def batch(ffmpeg: str, task: Task, work: Path) -> float:
+def batch(ffmpeg: str, task: Task, work: Path, clips: int) -> float:
     """Many short clips: warm worker processes against `xargs -P`, one thread for each of as many processes as cores."""
     cores = os.cpu_count() or 1
-    tasks = [shortened(task, number) for number in range(BATCH_CLIPS)]
+    tasks = [shortened(task, number) for number in range(clips)]
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         list(pool.map(export_one, tasks[: 2 * cores], [work] * 2 * cores))
         begun = time.perf_counter()
