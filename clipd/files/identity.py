@@ -10,10 +10,11 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipd.errors import Rejected, Temporary
+from clipd.errors import ClipdError, Rejected, Temporary
 from clipd.files.atomic import as_clipd_error, write
 from clipd.files.walk import Look
 
@@ -38,25 +39,45 @@ def identify(path: Path, memory: Path | None, progress: Callable[[str, int, int]
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
+        if path.is_symlink():
+            raise Rejected(f"{path} is a symbolic link; put the file itself there") from error
         raise as_clipd_error(error, f"opening {path}") from error
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - the descriptor was opened without following links
-        before = os.fstat(file.fileno())
+    try:
+        before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
-            raise Rejected(f"{path} is not a regular file")
+            raise Rejected(f"{path} is not a regular file; put the video itself there")
         seen = Look.of(before)
         note = None if memory is None else memory / f"{_key(path, seen)}.json"
         if note is not None and (known := _recall(note)) is not None:
             return Identity(known, seen)
-        digest = hashlib.sha256()
-        while block := file.read(CHUNK_BYTES):
-            digest.update(block)
-            progress("reading the source", file.tell(), seen.size)
-        if Look.of(os.fstat(file.fileno())) != seen:
-            raise Temporary(f"{path} changed while it was read")
+        sha256 = _hash(descriptor, path, seen, progress)
+    finally:
+        os.close(descriptor)
     if note is not None:
+        _remember(note, path, sha256)
+    return Identity(sha256, seen)
+
+
+def _hash(descriptor: int, path: Path, seen: Look, progress: Callable[[str, int, int], None]) -> str:
+    digest, done = hashlib.sha256(), 0
+    try:
+        while done <= seen.size and (block := os.read(descriptor, CHUNK_BYTES)):
+            digest.update(block)
+            done += len(block)
+            progress("reading the source", done, seen.size)
+        after = Look.of(os.fstat(descriptor))
+    except OSError as error:
+        raise as_clipd_error(error, f"reading {path}") from error
+    if after != seen:
+        raise Temporary(f"{path} changed while it was read")
+    return digest.hexdigest()
+
+
+def _remember(note: Path, path: Path, sha256: str) -> None:
+    """Keep the hash for the next time; a cache that cannot be written costs time, and no job waits for it."""
+    with suppress(OSError, ClipdError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        write(note, json.dumps({"path": os.fsdecode(path), "sha256": digest.hexdigest()}).encode(), durable=False)
-    return Identity(digest.hexdigest(), seen)
+        write(note, json.dumps({"path": os.fsdecode(path), "sha256": sha256}).encode(), durable=False)
 
 
 def _key(path: Path, seen: Look) -> str:

@@ -82,7 +82,7 @@ def files(
         folder: where to begin; it need not exist (then nothing is found and `unreadable` is told).
         wanted: is a file of this name of interest?
         ignore: shell patterns; files and whole folders of such names are passed over.
-        unreadable: is told of each folder that could not be listed.
+        unreadable: is told of each folder that could not be listed, and of each entry that could not be looked at.
     """
     ignored = any_of(ignore).match
     waiting = [os.fspath(folder)]
@@ -105,4 +105,6 @@ def files(
                     yield entry.path, Look.of(entry.stat(follow_symlinks=False))
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                unreadable(entry.path, error)
         waiting.extend(reversed(below))
