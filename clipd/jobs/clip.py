@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from clipd.formats import FORMATS
 from clipd.formats.ffv1 import Settings as Ffv1Settings
@@ -33,7 +33,7 @@ from clipd.media.ahead import ahead
 from clipd.media.audio import LAYOUTS, Sound
 from clipd.media.decode import IndexWrong, frames
 from clipd.media.door import Limits
-from clipd.media.encode import writing
+from clipd.media.encode import EncodedSound, writing
 from clipd.media.images import write_jpeg
 from clipd.media.picture import CROPPABLE, Reshaper
 from clipd.media.versions import library_versions
@@ -181,7 +181,7 @@ def run(clip: Clip, renditions: Sequence[Rendition], settings: Settings, context
     return Result(made.artifacts, source.span, truth, effort)
 
 
-_Encoded = tuple[Render, list[Any]]
+_Encoded = tuple[Render, EncodedSound]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from av import AudioFrame, AudioStream, Packet, VideoFrame
 
 from clipd.formats.format import Expected, Format, FormatSettings, Pictures, Proof, Tick
 from clipd.jobs.geometry import Geometry
@@ -21,7 +20,7 @@ from clipd.jobs.truth import AppliedCrop, CropFacts
 from clipd.media.audio import Sound
 from clipd.media.crop import Cropper, has_odd_chroma
 from clipd.media.door import Limits
-from clipd.media.encode import Encoder
+from clipd.media.encode import Block, EncodedSound, Encoder, Picture
 from clipd.media.framehash import frame_hash
 from clipd.media.index import FrameIndex
 from clipd.media.picture import Reshaper
@@ -68,7 +67,7 @@ class Render:
         self.rendition, self.format, self.wanted = rendition, format, wanted
         self.recipe, self._warnings = format.recipe(settings, pictures, wanted.sounds)
         self.path = staging / f"{rendition.stem}.{self.recipe.extension}"
-        self.middle: VideoFrame | None = None
+        self.middle: Picture | None = None
         self.proof_cpu_seconds = 0.0
         self._hashes: list[bytes] = []
         self._clamped = self._odd_chroma = 0
@@ -80,7 +79,7 @@ class Render:
         self._middle_frame = wanted.span.first + wanted.span.count // 2
         self.encoder = Encoder(self.path, self.recipe, threads)
 
-    def take(self, number: int, frame: VideoFrame) -> None:
+    def take(self, number: int, frame: Picture) -> None:
         """Cuts, fits and encodes source frame `number`."""
         geometry = self.wanted.geometry
         rect = geometry.at(number)
@@ -98,7 +97,7 @@ class Render:
         begin, end = int(self._times[at]), int(self._times[at + 1])
         self.encoder.picture(fitted, begin, end - begin)
 
-    def hear(self, sound: Sound, block: AudioFrame) -> list[Packet[AudioStream]]:
+    def hear(self, sound: Sound, block: Block) -> EncodedSound:
         """Encodes a block of `sound`, if this output has it; `encoder.write` takes the packets."""
         for track, mine in enumerate(self.wanted.sounds):
             if mine is sound:

@@ -31,6 +31,11 @@ from clipd.media.probe import ColorTags
 WAITS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENOTCONN})
 """Not the job's fault: a full disk, a read-only or vanished share."""
 TRIES_AGAIN: Final = frozenset({errno.EIO, errno.ENOMEM, errno.EAGAIN, errno.ETIMEDOUT, errno.ENOENT, errno.ENXIO})
+Picture = VideoFrame
+Block = AudioFrame
+EncodedSound = list[Packet[AudioStream]]
+"""The library's own types, by the names that the floors above use."""
+
 MUXERS: Final = {"mp4": "mp4", "mov": "mov", "mkv": "matroska"}
 """The library's muxer for each file name extension."""
 

@@ -200,3 +200,15 @@ def test_checking_can_be_stopped(entry: Format, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         entry.verify(path, expected, Limits(), 2, stop)
+
+
+@pytest.mark.parametrize("filler", [0x00, 0xFF])
+def test_a_last_picture_that_does_not_decode_is_found(entry: Format, tmp_path: Path, filler: int) -> None:
+    path, expected, _ = produce(entry, tmp_path, track(tmp_path, size=(320, 240)))
+    with av.open(str(path)) as container:
+        last = max((packet for packet in container.demux(video=0) if packet.size), key=lambda packet: packet.pts)
+        content = bytes(last)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(content, bytes([filler]) * len(content)))
+    with pytest.raises(MediaError):
+        verify(entry, path, expected)
