@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import av
 import av.error
@@ -33,7 +33,7 @@ WAITS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE,
 TRIES_AGAIN: Final = frozenset({errno.EIO, errno.ENOMEM, errno.EAGAIN, errno.ETIMEDOUT, errno.ENOENT, errno.ENXIO})
 Picture = VideoFrame
 Block = AudioFrame
-EncodedSound = list[Packet[AudioStream]]
+EncodedSound: TypeAlias = "list[Packet[AudioStream]]"
 """The library's own types, by the names that the floors above use."""
 
 MUXERS: Final = {"mp4": "mp4", "mov": "mov", "mkv": "matroska"}

@@ -4,7 +4,7 @@
 
 `wall_ratio` and `cpu_ratio`: a clip as H.264 by a warm `jobs.clip.run`, verification and thumbnail included, against
 ffmpeg with the same settings; the median over interleaved pairs. `both_cpu_ratio`: H.264 and FFV1 from one decode
-against two ffmpeg runs, without the CPU time of the proof, which `proof_cpu_ratio` gives as a share of the same two runs.
+against two ffmpeg runs, without the CPU time of the proof; `proof_cpu_ratio` is that time as a share of the same runs.
 `batch_wall_ratio`: 40 clips of a second through warm worker processes against `xargs -P`. Bars: `wall_ratio` 1.05,
 `both_cpu_ratio` 0.95. ffmpeg is the one on PATH, else that of imageio-ffmpeg (extra `bench`).
 """
