@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -108,7 +109,7 @@ class Layout:
 
     def sidecar_claim(self, sidecar: str) -> Path:
         """The short lease under which a sidecar (named relative to the root) is written."""
-        name = PurePosixPath(sidecar).name[:80]
+        name = PurePosixPath(sidecar).name.encode("utf-8", "ignore")[:80].decode("utf-8", "ignore")
         return self.state / "claims" / f"{name}.{_digest(sidecar)}.lock"
 
     @property
@@ -140,6 +141,30 @@ class Layout:
     def heartbeat(self, host: str) -> Path:
         """What the daemon on `host` last said of itself."""
         return self.state / "hosts" / f"{host.replace('/', '_')}.json"
+
+    @property
+    def histories(self) -> Path:
+        """The folder of what each machine finished."""
+        return self.state / "history"
+
+    def history(self, host: str, day: str) -> Path:
+        """What `host` finished on `day` (`20260131`, UTC), a JSON object a line."""
+        return self.histories / f"{host.replace('/', '_')}.{day}.jsonl"
+
+    @property
+    def status_page(self) -> Path:
+        """The status page, for people."""
+        return self.state / "status" / "index.html"
+
+    @property
+    def status_data(self) -> Path:
+        """What the status page shows, for programs."""
+        return self.state / "status.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The same in Prometheus' text format."""
+        return self.state / "metrics.prom"
 
     @property
     def stagings(self) -> Path:
@@ -179,7 +204,7 @@ class Layout:
 
         `source_path` counts below the source tree, also when it starts with that tree's own folder name(s); where it
         is absent or names nothing, the video is looked for at the sidecar's mirrored place. The path returned need not
-        exist; if it does, it lies below the source tree, links resolved.
+        exist; if it does, it lies below the source tree, also when the links in it are followed.
 
         Raises:
             Rejected: the path leaves the source tree, or several videos could be meant.
@@ -198,7 +223,7 @@ class Layout:
         parts = PurePosixPath(source_path.replace("\\", "/")).parts
         if ".." in parts or "\0" in source_path:
             raise Rejected(f"source_path {source_path!r} leaves the source folder; name a file below it, without '..'")
-        if not parts or parts[0] == "/" or parts[0].endswith(":"):
+        if not parts or parts[0].startswith("/") or parts[0].endswith(":"):
             return None
         own = Path(os.path.normpath(self.source)).parts
         for length in range(min(len(own), len(parts) - 1), 0, -1):
@@ -209,12 +234,7 @@ class Layout:
     def _mirrored_source(self, sidecar: Path, suffix: str | None) -> Path | None:
         place = self.place(sidecar)
         folder = self.source.joinpath(*sidecar.relative_to(self.sidecars).parts[:-1])
-        found = [
-            path
-            for ending in VIDEO_SUFFIXES
-            for path in (folder / (place.video + ending), folder / (place.video + ending.upper()))
-            if os.path.lexists(path)
-        ]
+        found = _standing(folder, place.video)
         if len(found) > 1 and suffix:
             found = [path for path in found if path.suffix.lower() == suffix.lower()] or found
         if len(found) > 1:
@@ -223,10 +243,22 @@ class Layout:
         return found[0] if found else None
 
     def _below_source(self, path: Path) -> Path:
-        inside = path.parent.resolve() / path.name
-        if not inside.is_relative_to(self.source.resolve()):
+        inside, source = path.parent.resolve() / path.name, self.source.resolve()
+        if not inside.is_relative_to(source):
             raise Rejected(f"{self.relative(path)} leads out of the source folder through a link; put the file itself")
-        return inside
+        # Named by the tree as it is configured, which may be a link itself: every machine must give it the same name.
+        return self.source / inside.relative_to(source)
+
+
+def _standing(folder: Path, video: str) -> list[Path]:
+    """The files that `video` with a known suffix may be; each once, also where case does not matter (SMB)."""
+    found: dict[tuple[int, int], Path] = {}
+    for suffix in VIDEO_SUFFIXES:
+        for path in (folder / f"{video}{suffix}", folder / f"{video}{suffix.upper()}"):
+            with suppress(OSError):
+                seen = path.lstat()
+                found.setdefault((seen.st_dev, seen.st_ino), path)
+    return list(found.values())
 
 
 def _digest(text: str) -> str:

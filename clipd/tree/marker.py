@@ -28,12 +28,10 @@ def require_root(layout: Layout) -> None:
 
 
 def establish(layout: Layout) -> str:
-    """Write marker and version where they are missing; the share's id."""
+    """Write marker and version where they are missing; the share's id. A lost marker gets the state folder's id."""
     layout.root.mkdir(parents=True, exist_ok=True)
-    layout.state.mkdir(parents=True, exist_ok=True)
-    create(layout.marker, _document({"share": uuid.uuid4().hex}))
-    share = _read(layout.marker)["share"]
-    create(layout.version, _document({"protocol": PROTOCOL, "share": share}))
+    known = _read(layout, layout.version).get("share") if layout.version.exists() else None
+    create(layout.marker, _document({"share": known or uuid.uuid4().hex}))
     return require_same_share(layout)
 
 
@@ -46,11 +44,13 @@ def require_same_share(layout: Layout) -> str:
     """
     if not layout.marker.exists():
         raise NoTree(f"{layout.root} is not a clipd tree (no {layout.marker.name}); make one with: clipd init DIR")
-    share = _read(layout.marker).get("share")
+    share = _read(layout, layout.marker).get("share")
+    if not isinstance(share, str):
+        raise ConfigError(f"{layout.marker} names no share; delete it and run: clipd init {layout.root}")
     if not layout.version.exists():
         layout.state.mkdir(parents=True, exist_ok=True)
         create(layout.version, _document({"protocol": PROTOCOL, "share": share}))
-    version = _read(layout.version)
+    version = _read(layout, layout.version)
     if version.get("protocol") != PROTOCOL:
         raise ConfigError(
             f"{layout.version} is of protocol {version.get('protocol')!r}, this clipd speaks {PROTOCOL}; "
@@ -61,18 +61,18 @@ def require_same_share(layout: Layout) -> str:
             f"{layout.state} was copied from another tree (share {version.get('share')!r}, this one is {share!r}); "
             "delete that folder: claims and receipts of another tree mean nothing here"
         )
-    return str(share)
+    return share
 
 
 def _document(content: dict[str, object]) -> bytes:
     return json.dumps(content).encode() + b"\n"
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(layout: Layout, path: Path) -> dict[str, object]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise as_clipd_error(error, f"reading {path}") from error
     except ValueError as error:
-        raise ConfigError(f"{path} is damaged ({error}); delete it and run: clipd init {path.parent}") from error
+        raise ConfigError(f"{path} is damaged ({error}); delete it and run: clipd init {layout.root}") from error
     return content if isinstance(content, dict) else {}

@@ -8,11 +8,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from clipd.errors import ClipdError
 from clipd.files import atomic
 from clipd.tree.layout import Layout
 
@@ -132,24 +135,22 @@ def read_receipts(layout: Layout, job: str) -> tuple[Receipt, ...]:
         if name.startswith(".") or not name.endswith(".json"):
             continue
         content = _load(layout.receipts(job) / name)
-        if content is not None:
-            content["outputs"] = tuple(Output(**output) for output in content.get("outputs", ()))
-            content["warnings"] = tuple(content.get("warnings", ()))
-            if (receipt := _build(Receipt, content)) is not None:
-                found.append(receipt)
-    return tuple(sorted(found, key=lambda receipt: (receipt.published_at, receipt.run)))
+        if content is not None and (receipt := _receipt(content)) is not None:
+            found.append(receipt)
+    return _in_order(found)
 
 
 def commit(layout: Layout, receipt: Receipt) -> bool:
     """Write the receipt if absent: the commit point. False when that very run had been committed before."""
     path = layout.receipt(receipt.job, receipt.revision, receipt.run)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     return atomic.create(path, json.dumps(asdict(receipt), indent=1).encode())
 
 
 def write_progress(layout: Layout, progress: Progress) -> None:
-    """Leave the progress note of a running attempt."""
-    _store(layout.progress(progress.job), asdict(progress), durable=False)
+    """Leave the progress note of a running attempt, if the share takes it: no work is given up for a note."""
+    with suppress(ClipdError):
+        _store(layout.progress(progress.job), asdict(progress), durable=False)
 
 
 def read_progress(layout: Layout, job: str) -> Progress | None:
@@ -160,12 +161,20 @@ def read_progress(layout: Layout, job: str) -> Progress | None:
 
 def clear_progress(layout: Layout, job: str) -> None:
     """Remove the progress note: the attempt has ended."""
-    layout.progress(job).unlink(missing_ok=True)
+    with suppress(ClipdError):
+        atomic.remove(layout.progress(job))
 
 
 def _store(path: Path, content: dict[str, Any], *, durable: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     atomic.write(path, json.dumps(content, indent=1).encode(), durable=durable)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise atomic.as_clipd_error(error, f"making {folder}") from error
 
 
 def _load(path: Path) -> dict[str, Any] | None:
@@ -178,6 +187,24 @@ def _load(path: Path) -> dict[str, Any] | None:
     except ValueError:
         return None
     return content if isinstance(content, dict) else None
+
+
+def _receipt(content: dict[str, Any]) -> Receipt | None:
+    outputs = [_build(Output, output) for output in content.get("outputs") or () if isinstance(output, dict)]
+    if None in outputs:
+        return None
+    built = _build(Receipt, {**content, "outputs": tuple(outputs), "warnings": tuple(content.get("warnings") or ())})
+    return built if isinstance(built, Receipt) else None
+
+
+def _in_order(receipts: Sequence[Receipt]) -> tuple[Receipt, ...]:
+    """By time of publication; the runs of one revision by number, even if the clock was set back between them."""
+    latest: dict[str, str] = {}
+    keys = []
+    for receipt in sorted(receipts, key=lambda receipt: receipt.run):
+        latest[receipt.revision] = max(latest.get(receipt.revision, ""), receipt.published_at)
+        keys.append((latest[receipt.revision], receipt.run, receipt.revision, receipt))
+    return tuple(receipt for *_, receipt in sorted(keys, key=lambda key: key[:3]))
 
 
 def _build(kind: type[Any], content: dict[str, Any]) -> Any:
