@@ -39,7 +39,8 @@ class TestPlaces:
         paths = [
             layout.source, layout.sidecars, layout.outputs, layout.inbox, layout.recordings, layout.state,
             layout.marker, layout.version, layout.pause, layout.claim("j"), layout.sidecar_claim("s"),
-            layout.record("j"), layout.progress("j"), layout.receipt("j", "r", 1), layout.heartbeat("h"), layout.staging("j", "t"),
+            layout.record("j"), layout.progress("j"), layout.receipt("j", "r", 1), layout.heartbeat("h"),
+            layout.staging("j", "t"),
         ]  # fmt: skip
         assert all(path.is_relative_to(layout.root) for path in paths)
         assert len(set(paths)) == len(paths)
