@@ -6,6 +6,7 @@ written back. Entries that cannot even be told apart (no name, an id used twice)
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +42,7 @@ def admit(layout: Layout, path: Path) -> Admission:
         raise Rejected("its path is not valid UTF-8 and cannot be written down; rename the file or folder") from None
     data, seen = read_regular(path, sidecar.LIMIT_BYTES)
     entries = sidecar.parse(data).entries
-    written = datetime.fromtimestamp(seen.st_mtime, UTC)
+    written = written_at(seen)
     jobs = tuple(job_of(layout, path, entry, written) for entry in entries if entry.due and entry.problem is None)
     return Admission(jobs, tuple(entry.problem for entry in entries if entry.problem is not None))
 
@@ -65,17 +66,26 @@ def job_of(layout: Layout, path: Path, entry: sidecar.Entry, written: datetime) 
 
 def _priority(entry: sidecar.Entry) -> int:
     value = entry.raw.get("priority")
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        return 0
+    return int(value)
 
 
 def _requested_at(entry: sidecar.Entry, written: datetime) -> datetime:
     """When the person asked: the clip's `modified_at` where it is a time not later than the file's own."""
     value = entry.raw.get("modified_at")
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return written
-        moment = moment if moment.tzinfo is not None else moment.astimezone()
-        return min(moment, written)
-    return written
+    if not isinstance(value, str):
+        return written
+    try:
+        # The first and the last days of the calendar have no time in other zones, nor with our own.
+        return min(datetime.fromisoformat(value).astimezone(UTC), written)
+    except (ValueError, OverflowError, OSError):
+        return written
+
+
+def written_at(seen: os.stat_result) -> datetime:
+    """When a file was last written, as it says; the end of all time for a stamp (anybody may set it) beyond that."""
+    try:
+        return datetime.fromtimestamp(seen.st_mtime, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.max.replace(tzinfo=UTC)

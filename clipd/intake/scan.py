@@ -7,13 +7,14 @@ in slices, so that a fresh event never waits for a long walk to end.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipd.clock import Clock
-from clipd.errors import ClipdError
-from clipd.files.walk import Look, files, look
+from clipd.errors import ClipdError, Temporary
+from clipd.files.walk import Look, any_of, files
 from clipd.intake.admit import Admission, admit
 from clipd.intake.settle import Settling
 from clipd.model.job import Job
@@ -76,8 +77,12 @@ class Scan:
             self.look_at(path, seen)
             yield path
         for path in [path for path in self.seen | self.unsettled if path not in found]:
-            if not any(path.startswith(folder) for folder in failed) and look(Path(path)) is None:
+            unknown = any(path == place or path.startswith(place + os.sep) for place in failed)
+            if not unknown and not self._is_there(path):
                 self._forget(path)
+        known = found.union(failed, self.seen)
+        for place in [place for place in self.unreadable if place not in known]:
+            self._forget(place)
 
     def look_again(self) -> None:
         """Look at the unsettled sidecars whose time has come."""
@@ -87,18 +92,25 @@ class Scan:
 
     def hint(self, path: str, *, closed: bool = False) -> None:
         """Somebody says that something happened at `path` (a sidecar, or a folder that may hold some)."""
-        seen = look(Path(path))
-        if seen is None:
-            below = path + os.sep
-            for known in [known for known in self.seen | self.unsettled if known == path or known.startswith(below)]:
-                self._forget(known)
-        elif self.layout.is_sidecar(os.path.basename(path)) and Path(path).is_file():  # noqa: PTH119 - a hot path
-            self.look_at(path, seen, closed=closed)
-        elif Path(path).is_dir():
+        if self._is_ignored(path):
+            return
+        try:
+            seen = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self._forget_below(path)
+            return
+        except OSError:
+            return  # the next walk finds out, and tells
+        if stat.S_ISREG(seen.st_mode):
+            if self.layout.is_sidecar(os.path.basename(path)):  # noqa: PTH119 - a hot path
+                self.look_at(path, Look.of(seen), closed=closed)
+        elif stat.S_ISDIR(seen.st_mode):
             for found, found_look in files(
                 Path(path), wanted=self.layout.is_sidecar, ignore=self.ignore, unreadable=lambda _folder, _error: None
             ):
                 self.look_at(found, found_look)
+        else:
+            self._forget_below(path)
 
     def look_at(self, path: str, seen: Look, *, closed: bool = False) -> None:
         """Take note of a sidecar that looks like `seen`: read it when it changed and has settled."""
@@ -128,8 +140,9 @@ class Scan:
                 self._suspects[path] = seen
                 self.unsettled[path] = self.clock.monotonic() + self.settling.settle_seconds
                 return
-            # Never touched, and not forgotten: it counts again when it looks different.
-            self.seen[path] = Seen(seen, Admission(()))
+            if not isinstance(error, Temporary):
+                # Never touched, and not forgotten: it counts again when it looks different.
+                self.seen[path] = Seen(seen, Admission(()))
             self._say(path, str(error))
             return
         self.unreadable.pop(path, None)
@@ -143,6 +156,30 @@ class Scan:
         if self.unreadable.get(path) != words:
             self.unreadable[path] = words
             self.report(self.layout.relative(Path(path)), words)
+
+    def _is_ignored(self, path: str) -> bool:
+        """Would a walk pass `path` over, for its own name or that of a folder on the way?"""
+        ignored = any_of(self.ignore).match
+        below = path.removeprefix(os.fspath(self.layout.sidecars))
+        return any(ignored(name) for name in below.split("/") if name)
+
+    def _is_there(self, path: str) -> bool:
+        """Is a file there that counts? One that cannot be looked at just now does."""
+        try:
+            return stat.S_ISREG(os.lstat(path).st_mode) and not self._is_ignored(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+
+    def _forget_below(self, path: str) -> None:
+        """There is nothing any more at `path`, which was a sidecar or a folder of some."""
+        if self.layout.is_sidecar(os.path.basename(path)):  # noqa: PTH119 - a hot path
+            if path in self.seen or path in self.unsettled:
+                self._forget(path)
+            return
+        for known in [known for known in self.seen | self.unsettled if known.startswith(path + os.sep)]:
+            self._forget(known)
 
     def _forget(self, path: str) -> None:
         self.seen.pop(path, None)

@@ -39,7 +39,7 @@ class Settling:
             share_now: the share's own wall clock, in seconds since the epoch.
             closed: the kernel has just said that its writer closed it or moved it into place.
         """
-        if closed or self._is_old(look, share_now):
+        if closed or not self.settle_seconds or self._is_old(look, share_now):
             self._sightings.pop(path, None)
             return 0.0
         seen = self._sightings.get(path)

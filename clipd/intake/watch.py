@@ -17,6 +17,7 @@ from loguru import logger
 from watchdog.events import (
     EVENT_TYPE_CLOSED,
     EVENT_TYPE_CLOSED_NO_WRITE,
+    EVENT_TYPE_MODIFIED,
     EVENT_TYPE_MOVED,
     EVENT_TYPE_OPENED,
     FileSystemEvent,
@@ -81,8 +82,9 @@ class Watch:
 
     @property
     def trusted(self) -> bool:
-        """Do events come from every folder, and is the watching thread alive?"""
-        return self._all and self._observer.is_alive()
+        """Do events come from every folder, and is every watching thread alive? One ends with its folder."""
+        threads = (self._observer, *self._observer.emitters)
+        return self._all and all(thread.is_alive() for thread in threads)
 
     def stop(self) -> None:
         """Stop watching."""
@@ -98,6 +100,8 @@ class _Teller(FileSystemEventHandler):
     def on_any_event(self, event: FileSystemEvent) -> None:
         if event.event_type in (EVENT_TYPE_OPENED, EVENT_TYPE_CLOSED_NO_WRITE):
             return
+        if event.is_directory and event.event_type == EVENT_TYPE_MODIFIED:
+            return  # what happened in the folder is told by itself; a hint would have all of it looked at
         if event.event_type == EVENT_TYPE_MOVED:
             self._tell(Hint(os.fsdecode(event.src_path), closed=False))
             self._tell(Hint(os.fsdecode(event.dest_path), closed=True))

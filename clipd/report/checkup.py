@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from clipd.delivery.origins import ORIGINS
 from clipd.errors import ClipdError, Deferred
 from clipd.files.atomic import read_regular
 from clipd.files.walk import files
-from clipd.intake.admit import job_of
+from clipd.intake.admit import job_of, written_at
 from clipd.jobs import clip as clips
 from clipd.jobs.clip_kind import ClipKind, Cut
 from clipd.media.door import Limits
@@ -52,7 +51,7 @@ def check_sidecar(
         line, column = entry.position
         place = f"line {line}, column {column}, clip {entry.name!r}"
         try:
-            job = job_of(layout, path, entry, datetime.fromtimestamp(seen.st_mtime, UTC))
+            job = job_of(layout, path, entry, written_at(seen))
             wish = ORIGINS["clip"].read(layout, job)
             if wish is None:
                 continue
