@@ -29,7 +29,8 @@ def reckon(record: Record, job: Job, stand: str, daemon: str, last_words: str) -
         last_words: what that daemon saw of the former worker's end.
     """
     record = replace(record, name=job.name, origin=job.origin)
-    if record.attempt_by == daemon:
+    if last_words or record.attempt_by == daemon:
+        # A worker that the daemon stopped for getting nowhere unwinds in good order; the words alone tell of it then.
         words = last_words or "its worker died"
         record = replace(record, attempt_by=None, failures=record.failures + 1, last_error=words)
     elif record.attempt_by is not None:

@@ -43,15 +43,17 @@ class Tree:
     """A clipd tree for one test."""
 
     layout: Layout
+    logs: Path
+    """Where the logs of its daemons go."""
 
     @classmethod
-    def at(cls, root: Path, settings: dict[str, Any] | None = None) -> Tree:
+    def at(cls, root: Path, settings: dict[str, Any] | None = None, logs: Path | None = None) -> Tree:
         """A new tree at `root`, with quick settings and `settings` over them."""
         merged = {**QUICK, "cache": str(root.with_name(f"{root.name}-cache"))}
         for key, value in (settings or {}).items():
             former = merged.get(key)
             merged[key] = {**former, **value} if isinstance(former, dict) and isinstance(value, dict) else value
-        return cls(make(root, merged)[0])
+        return cls(make(root, merged)[0], logs or root.parent)
 
     @property
     def root(self) -> Path:
@@ -123,7 +125,7 @@ class Daemon:
 
     def __init__(self, tree: Tree, flags: tuple[str, ...], environment: dict[str, str]) -> None:
         self.tree, self.flags, self.environment = tree, flags, environment
-        self.log_file = tree.root / f"daemon-{time.monotonic_ns()}.log"
+        self.log_file = tree.logs / f"daemon-{time.monotonic_ns()}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
