@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clipd.annotations import ANNOTATIONS
@@ -26,7 +26,7 @@ from clipd.jobs.clip import Settings as ClipSettings
 from clipd.log import Settings as LogSettings
 from clipd.media.door import Limits
 from clipd.model.clip import Status
-from clipd.model.setting import setting
+from clipd.model.setting import setting, split_lists
 from clipd.tree.layout import CONFIG_NAME, MARKER_NAME, Directories
 from clipd.worker.pool import Settings as PoolSettings
 from clipd.worker.retry import Settings as RetrySettings
@@ -39,7 +39,12 @@ class Config(BaseSettings):
     """All settings of one tree."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        enable_decoding=False,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
     )
 
     root: Path = setting(Path(), "The folder that everything lies under; relative to the settings file.")
@@ -69,6 +74,11 @@ class Config(BaseSettings):
     space: SpaceSettings = setting(SpaceSettings(), "How full the disks may get.")
     media: Limits = setting(Limits(), "Limits against hostile or broken media.")
     log: LogSettings = setting(LogSettings(), "The log.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_of_words(cls, values: Any) -> Any:
+        return split_lists(cls, values)
 
     @field_validator("annotations")
     @classmethod
@@ -201,8 +211,8 @@ def _words(error: ValidationError, file: Path | None) -> str:
     for problem in error.errors():
         path = tuple(str(part) for part in problem["loc"])
         key = ".".join(path)
-        variable = ENVIRONMENT_PREFIX + "__".join(path).upper()
-        if variable in os.environ:
+        variables = [ENVIRONMENT_PREFIX + "__".join(path[:n]).upper() for n in range(len(path), 0, -1)]
+        if variable := next((name for name in variables if name in os.environ), None):
             where = f"environment variable {variable}"
         else:
             line = next((positions[path[:n]] for n in range(len(path), 0, -1) if path[:n] in positions), None)

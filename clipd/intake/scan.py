@@ -41,6 +41,8 @@ class Scan:
     """The share's wall clock minus ours, in seconds."""
     report: Callable[[str, str], None]
     """Told (path relative to the root, words) of everything that cannot be read; once per state of the file."""
+    admit: Callable[[Layout, Path], Admission] = admit
+    """Reads a sidecar: what a scan of an unchanged tree never does."""
     seen: dict[str, Seen] = field(default_factory=dict)
     unsettled: dict[str, float] = field(default_factory=dict)
     """Sidecars that must hold still first: path -> monotonic time of the next look."""
@@ -133,7 +135,7 @@ class Scan:
 
     def _read(self, path: str, seen: Look) -> None:
         try:
-            admission = admit(self.layout, Path(path))
+            admission = self.admit(self.layout, Path(path))
         except ClipdError as error:
             if self._suspects.get(path) != seen:
                 # Perhaps an editor is half way through saving in place: believe it when it is still so a moment later.

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from clipd.errors import ClipdError, MediaError, Rejected
 from clipd.jobs.context import Context
@@ -49,6 +50,12 @@ class Processor(Section):
     )
     formats: tuple[str, ...] = setting((), "Only in place of these formats; empty means all.")
     cameras: tuple[str, ...] = setting((), "Only for cameras so named (equal, beginning so, or a pattern); empty: all.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        """`processor: package.module:function` is short for `processor: {function: package.module:function}`."""
+        return {"function": value} if isinstance(value, str) else value
 
     def chosen(self, format: str, camera: str, names_camera: Callable[[tuple[str, ...], str], bool]) -> str | None:
         """The function that makes files in place of `format` for `camera`, if any does."""

@@ -5,15 +5,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
     """A group of settings: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_of_words(cls, values: Any) -> Any:
+        return split_lists(cls, values)
+
+
+def split_lists(model: type[BaseModel], values: Any) -> Any:
+    """`values` with `a,b` made a list wherever `model` wants one: how lists are written in environment variables."""
+    if not isinstance(values, dict):
+        return values
+    split = dict(values)
+    for name, field in model.model_fields.items():
+        value = split.get(name)
+        if isinstance(value, str) and get_origin(field.annotation) is tuple:
+            split[name] = [word.strip() for word in value.split(",") if word.strip()]
+    return split
 
 
 def setting(default: Any, why: str, *, unit: str | None = None, **limits: Any) -> Any:
