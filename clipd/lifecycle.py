@@ -19,7 +19,8 @@ from loguru import logger
 from clipd.clock import Clock, stamp
 from clipd.delivery.annotate import Circumstances, annotate
 from clipd.delivery.origins import ORIGINS, Answer, Wish
-from clipd.delivery.publish import intact, publish, withdraw
+from clipd.delivery.proof import commit, standing_proof
+from clipd.delivery.publish import publish, withdraw
 from clipd.delivery.staging import staging, sweep
 from clipd.delivery.watchman import Watchman
 from clipd.delivery.writeback import WriteBack
@@ -126,31 +127,20 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
     source = identify(prepared.source, place.cache, watchman.checkpoint)
     revision = _revision(job, prepared, source)
     receipts = records.read_receipts(place.layout, job.id)
-    if (proof := _standing_proof(place.layout, receipts, revision, wish, record)) is not None:
+    if (proof := standing_proof(place.layout, receipts, revision, wish, record)) is not None:
         logger.info("already published: only the answer is written")
         return proof
 
     started = place.clock.now()
     with staging(place.layout, job.id, claim.token) as folder:
-        result = _run(job, place, prepared, Context(
-            staging=folder,
-            source=prepared.source,
-            source_name=prepared.source_name,
-            cache=place.cache,
-            threads=place.threads,
-            limits=place.limits,
-            checkpoint=watchman.checkpoint,
-        ))  # fmt: skip
-        if look(prepared.source) != source.look:
-            raise Temporary(f"{prepared.source_name} changed while it was being cut")
+        result = _run(job, place, prepared, source, folder, watchman)
         logger.info("verified: {}", ", ".join(artifact.name for artifact in result.artifacts))
-
         run = 1 + max((receipt.run for receipt in receipts if receipt.revision == revision), default=0)
         facts = Circumstances(job, revision, run, place.host, started, place.clock.now(), source)
         sheets = annotate(folder, prepared, result, facts, place.annotations)
         watchman.check()
         outputs, kept = publish(place.layout, job.id, folder, (*result.artifacts, *sheets), place.clock.now())
-        receipt = _commit(place.layout, Receipt(
+        receipt = commit(place.layout, Receipt(
             job.id, revision, run, job.name, job.origin, job.key, wish.answered, outputs, place.host,
             stamp(started), stamp(place.clock.now()), (*prepared.notes, *result.warnings, *kept),
         ))  # fmt: skip
@@ -160,39 +150,36 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
     return receipt
 
 
-def _run(job: Job, place: Workplace, prepared: Prepared, context: Context) -> Result:
-    """Run the kind's own work, when there is room for it and the source has arrived."""
+def _run(job: Job, place: Workplace, prepared: Prepared, source: Identity, folder: Path, watchman: Watchman) -> Result:
+    """Run the kind's own work, which verifies what it makes; the source must be whole and stay what it is."""
     kind, settings = KINDS[job.kind], place.kinds[job.kind]
+    context = Context(
+        staging=folder,
+        source=prepared.source,
+        source_name=prepared.source_name,
+        cache=place.cache,
+        threads=place.threads,
+        limits=place.limits,
+        checkpoint=watchman.checkpoint,
+    )
     try:
         needed = kind.needed_bytes(prepared, settings, place.limits, place.cache)
         space.require(place.layout.outputs, needed, place.space)
-        return kind.run(prepared, settings, context)
-    except NotReady as error:
-        if arrival.still_seconds(prepared.source, place.share_offset) < place.retry.source_patience_seconds:
+        result = kind.run(prepared, settings, context)
+    except MediaError as error:
+        _require_unchanged(prepared, source)
+        still = arrival.still_seconds(prepared.source, place.share_offset)
+        if isinstance(error, NotReady) and still < place.retry.source_patience_seconds:
             raise Deferred(f"{error}; it may still be arriving") from error
         raise
+    _require_unchanged(prepared, source)
+    return result
 
 
-def _standing_proof(
-    layout: Layout, receipts: tuple[Receipt, ...], revision: str, wish: Wish, record: Record
-) -> Receipt | None:
-    """The receipt that makes work needless, if its outputs are intact: it was never written back (a crash's trace), or
-    what clipd answers in stands as it was claimed then (an older sidecar came back). Otherwise the person asks again.
-    """
-    newest = receipts[-1] if receipts else None
-    if newest is None or newest.revision != revision or not intact(layout, newest):
-        return None
-    return newest if record.written_back != newest.id or newest.answered == wish.answered else None
-
-
-def _commit(layout: Layout, receipt: Receipt) -> Receipt:
-    """Write the receipt; where another worker committed that very run meanwhile, the files on disk are still ours."""
-    while not records.commit(layout, receipt):
-        there = [known for known in records.read_receipts(layout, receipt.job) if known.id == receipt.id]
-        if there and there[0].outputs == receipt.outputs:
-            return there[0]
-        receipt = replace(receipt, run=receipt.run + 1)
-    return receipt
+def _require_unchanged(prepared: Prepared, source: Identity) -> None:
+    seen = look(prepared.source)
+    if seen is None or not seen.has_content_of(source.look):
+        raise arrival.Arriving(f"{prepared.source_name} changed while it was being cut", 1.0)
 
 
 def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: Receipt) -> Outcome:

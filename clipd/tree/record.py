@@ -17,6 +17,7 @@ from typing import Any
 
 from clipd.errors import ClipdError
 from clipd.files import atomic
+from clipd.files.walk import look
 from clipd.tree.layout import Layout
 
 
@@ -113,6 +114,12 @@ def read_record(layout: Layout, job: str) -> Record:
     """The record of a job; a fresh one where there is none, or where it was damaged by a power cut."""
     content = _load(layout.record(job))
     return Record(job) if content is None else _build(Record, content) or Record(job)
+
+
+def recorded_at(layout: Layout, job: str) -> float:
+    """When the record of a job was last written, by the share's clock, in seconds since the epoch; 0 without one."""
+    seen = look(layout.record(job))
+    return 0.0 if seen is None else seen.mtime_ns / 1e9
 
 
 def write_record(layout: Layout, record: Record, now: datetime, *, durable: bool = True) -> Record:

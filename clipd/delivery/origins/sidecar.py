@@ -29,12 +29,12 @@ class SidecarOrigin:
         if look(path) is None:
             return None
         try:
-            data, _ = read_regular(path, sidecar.LIMIT_BYTES)
+            data, seen = read_regular(path, sidecar.LIMIT_BYTES)
             entries = sidecar.parse(data).entries
         except Rejected as error:
             raise Temporary(f"{job.origin} cannot be read just now: {error}") from error
         found = [entry for entry in entries if entry.key == job.key and entry.problem is None]
-        return _wish(layout, path, found[0], entries) if found else None
+        return _wish(layout, path, found[0], seen.st_mtime, entries) if found else None
 
     def answer(
         self,
@@ -59,7 +59,7 @@ class SidecarOrigin:
                 return write_back(
                     path,
                     job.key,
-                    expect=lambda entry: still(_wish(layout, path, entry)),
+                    expect=lambda entry: still(_wish(layout, path, entry, 0.0)),
                     changes=changes,
                     remove=("error",) if answer.error is None else (),
                     settle=settle,
@@ -68,10 +68,15 @@ class SidecarOrigin:
             raise Temporary(f"{job.origin} is being written by {holder}") from None
 
 
-def _wish(layout: Layout, path: Path, entry: sidecar.Entry, entries: tuple[sidecar.Entry, ...] = ()) -> Wish:
+def _wish(
+    layout: Layout, path: Path, entry: sidecar.Entry, saved_at: float, entries: tuple[sidecar.Entry, ...] = ()
+) -> Wish:
+    named = entry.raw.get("export_path")
     return Wish(
         stand=sidecar.stand(entry),
         answered=sidecar.answered(entry),
+        outputs=tuple(map(str, named)) if isinstance(named, list) else (),
+        saved_at=saved_at,
         due=entry.due,
         request=entry.clip,
         agree=lambda: _refuse_rivals(layout, path, entry, entries),

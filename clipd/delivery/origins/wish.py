@@ -21,6 +21,10 @@ class Wish:
     """A hash of the wish exactly as it stands, clipd's own keys included."""
     answered: str
     """A hash of the part that clipd answers in, as it stands: the same as at the claim when an old copy came back."""
+    outputs: tuple[str, ...]
+    """The outputs it names already, from an earlier answer."""
+    saved_at: float
+    """When the file it stands in was saved, by the share's clock, in seconds since the epoch."""
     due: bool
     """Does it ask for work?"""
     request: Callable[[], Any]

@@ -1,0 +1,48 @@
+"""Receipts as proof: has this very work been published already, so that only the answer is missing?
+
+A wish for work that a receipt covers is one of three things: the trace of a crash between publication and answer, an old
+copy of the sidecar that came back (by rsync, a backup, or an editor that had loaded it before the answer), or a person
+who asks again on purpose. Only the last one is a reason to run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clipd.delivery.origins import Wish
+from clipd.delivery.publish import intact
+from clipd.tree import record as records
+from clipd.tree.layout import Layout
+from clipd.tree.record import Receipt, Record
+
+CROSSING_SECONDS = 2.0
+"""A save that lands this soon after our answer, and lacks it, was begun before the answer could be read."""
+
+
+def standing_proof(
+    layout: Layout, receipts: tuple[Receipt, ...], revision: str, wish: Wish, record: Record
+) -> Receipt | None:
+    """The receipt that makes work needless: the newest one, of this revision, its outputs intact, not asked for anew."""
+    newest = receipts[-1] if receipts else None
+    if newest is None or newest.revision != revision or not intact(layout, newest):
+        return None
+    return None if _is_asked_again(layout, newest, wish, record) else newest
+
+
+def _is_asked_again(layout: Layout, receipt: Receipt, wish: Wish, record: Record) -> bool:
+    if wish.answered == receipt.answered:
+        return False  # exactly as it was claimed: the answer was never written, or is lost with an old copy
+    if wish.outputs == receipt.videos:
+        return True  # the answer was read before it was asked
+    told = record.written_back == receipt.id
+    return told and wish.saved_at - records.recorded_at(layout, record.job) > CROSSING_SECONDS
+
+
+def commit(layout: Layout, receipt: Receipt) -> Receipt:
+    """Write the receipt; where another worker committed that very run meanwhile, the files on disk are still ours."""
+    while not records.commit(layout, receipt):
+        there = [known for known in records.read_receipts(layout, receipt.job) if known.id == receipt.id]
+        if there and there[0].outputs == receipt.outputs:
+            return there[0]
+        receipt = replace(receipt, run=receipt.run + 1)
+    return receipt
