@@ -32,6 +32,8 @@ RUN_UPS: Final = (Fraction(1, 2), Fraction(5), None)
 LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """The usual layout for tracks that tell only how many channels they have."""
 SILENCE_BLOCK: Final = 8192
+MOST_PLANES: Final = 8
+"""The pointers to planes that a frame of the library holds itself."""
 SHORTEST_FRAME_HERTZ: Final = 50
 """Steps of less than 20 ms count as jitter even where frames are shorter (Vorbis: down to 3 ms)."""
 
@@ -205,11 +207,27 @@ class Sound:
 
     def _decode(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
         try:
-            return packet.decode()
+            return [_packed(frame) if _has_too_many_planes(frame) else frame for frame in packet.decode()]
         except (av.error.FFmpegError, ValueError):
             if packet.pts is None or self._start <= packet.pts * packet.time_base < self._end:
                 self.facts.broken_packets += 1
             return []
+
+
+def _has_too_many_planes(frame: AudioFrame) -> bool:
+    """Would touching the planes of `frame` read beyond their list, and crash?
+
+    The binding counts planes up to a null pointer, which eight of them do not leave (`AudioFrame.planes`, PyAV 18).
+    """
+    return frame.format.is_planar and frame.layout.nb_channels >= MOST_PLANES
+
+
+def _packed(frame: AudioFrame) -> AudioFrame:
+    """The same samples in a single plane."""
+    resampler = AudioResampler(frame.format.packed.name, frame.layout, frame.sample_rate)
+    (packed,) = resampler.resample(frame)
+    packed.pts, packed.time_base = frame.pts, frame.time_base or Fraction(1, frame.sample_rate)
+    return packed
 
 
 def _shape(frame: AudioFrame) -> tuple[str, str, int]:

@@ -43,7 +43,7 @@ def make_sound(
         for begin, end, at in parts or [(0, samples.shape[1], 0)]:
             for start in range(begin, end, 1024):
                 part = samples[:, start : min(start + 1024, end)]
-                block = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), "s16p", layout)
+                block = av.AudioFrame.from_ndarray(np.ascontiguousarray(part.T).reshape(1, -1), "s16", layout)
                 block.sample_rate, block.time_base = rate, Fraction(1, rate)
                 block.pts = at + start - begin
                 output.mux(audio.encode(block))
@@ -75,6 +75,15 @@ def test_the_cut_is_exact_to_the_sample(tmp_path: Path, rate: int, layout: str, 
     channels = samples.shape[0]
     assert np.array_equal(samples, ramp(rate, channels)[:, int(start * rate) : int(end * rate)])
     assert facts.silent == []
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("aac", "mp4"), ("flac", "mkv")])
+def test_eight_channels_are_cut_like_any_other(tmp_path: Path, codec: str, suffix: str) -> None:
+    path = make_sound(tmp_path / f"v.{suffix}", codec, layout="7.1")
+    samples, rate, facts = heard(path, Fraction(31, 25), Fraction(77, 25))
+    assert samples.shape == (8, 46 * rate // 25)
+    assert facts.silent == []
+    assert len({channel.tobytes() for channel in samples}) == 8
 
 
 def test_the_cut_begins_at_the_first_sample_inside_the_span(tmp_path: Path) -> None:
