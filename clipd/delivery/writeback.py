@@ -99,11 +99,14 @@ def edit(
     changes: Mapping[str, Any],
     *,
     remove: tuple[str, ...] = (),
+    expect: Callable[[Entry], bool] = lambda _: True,
     settle: Callable[[float], None],
     settle_seconds: float = SETTLE_SECONDS,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> WriteBack:
     """Set and remove the same keys in several clips with one write, as carefully as `write_back`.
+
+    Clips for which `expect` does not hold when they are written are left alone.
 
     Raises:
         Rejected: a clip is not there, or there twice.
@@ -112,7 +115,10 @@ def edit(
 
     def revise(data: bytes) -> _Revised:
         edited = data
+        standing = {entry.key: entry for entry in parse(data).entries}
         for key in keys:
+            if key in standing and not expect(standing[key]):
+                continue
             edited = patch(edited, key, changes, remove=remove)
         return _revised(data, edited, f"{len(keys)} clips of {path.name}")
 

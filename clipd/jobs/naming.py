@@ -24,3 +24,10 @@ def output_stem(video: str, clip: str) -> str:
         digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:10]
         fit = fit.encode()[: LONGEST_BYTES - 11].decode("utf-8", "ignore") + "-" + digest
     return fit
+
+
+def names_of(job: str, video: str, clip: str, key: str) -> frozenset[str]:
+    """All that people may call a clip: its job id, id, name, `<video> / <clip>`, and what its outputs are named by."""
+    return frozenset(
+        (job, key, key.partition(":")[2], clip, f"{video} / {clip}", f"{video}_{clip}", output_stem(video, clip))
+    )

@@ -103,6 +103,28 @@ class Layout:
         """While this file exists, no new work starts."""
         return self.state / "PAUSE"
 
+    def control(self, name: str) -> Path:
+        """A control file: an order, or the answer to one."""
+        return self.state / name
+
+    @property
+    def orders(self) -> Path:
+        """The folder of the orders that daemons are carrying out."""
+        return self.state / "orders"
+
+    def taken_orders(self, daemon: str) -> Path:
+        """The folder of the orders that the daemon of this id has taken."""
+        return self.orders / daemon
+
+    def removal(self, job: str) -> Path:
+        """What retention removed of a job's outputs."""
+        return self.state / "removed" / f"{job}.json"
+
+    @property
+    def all_receipts(self) -> Path:
+        """The folder that holds a folder of receipts for each job."""
+        return self.state / "results"
+
     def claim(self, job: str) -> Path:
         """The lease of a job."""
         return self.state / "claims" / f"{job}.lock"
