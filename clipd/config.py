@@ -27,6 +27,7 @@ from clipd.log import Settings as LogSettings
 from clipd.media.door import Limits
 from clipd.model.clip import Status
 from clipd.model.setting import setting, split_lists
+from clipd.report.pages import Settings as PagesSettings
 from clipd.tree.layout import CONFIG_NAME, MARKER_NAME, Directories
 from clipd.worker.pool import Settings as PoolSettings
 from clipd.worker.retry import Settings as RetrySettings
@@ -73,6 +74,7 @@ class Config(BaseSettings):
     claims: LeaseSettings = setting(LeaseSettings(), "How machines on one tree keep apart.")
     space: SpaceSettings = setting(SpaceSettings(), "How full the disks may get.")
     media: Limits = setting(Limits(), "Limits against hostile or broken media.")
+    pages: PagesSettings = setting(PagesSettings(), "The status page, for people and programs.")
     log: LogSettings = setting(LogSettings(), "The log.")
 
     @model_validator(mode="before")

@@ -32,7 +32,11 @@ from clipd.intake.watch import Hint, Watch
 from clipd.lifecycle import Workplace, process
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
-from clipd.report.health import Health, notify, write_health
+from clipd.report import history, metrics
+from clipd.report.health import Health, Work, notify, write_health
+from clipd.report.history import Ending, History
+from clipd.report.pages import Pages
+from clipd.report.snapshot import Observer, Situation
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root, require_same_share
@@ -120,6 +124,14 @@ class Daemon:
         self._unasked: dict[str, float] = {}
         self._pool = self._new_pool()
         self._watch: Watch | None = None
+        self._work = Work()
+        self._submitted: dict[str, float] = {}
+        self._started_at = stamp(self.clock.now())
+        self._walk_began = 0.0
+        self._scanned_at, self._scan_seconds = "", 0.0
+        self._history = History(self.layout, self.host)
+        self._pages = Pages(self.layout, config.pages)
+        self._observer = Observer(self.layout, self._history, config.pages.results)
 
     def run(self) -> int:
         """Work; the exit code: 0 all well, 1 when something failed."""
@@ -134,6 +146,8 @@ class Daemon:
             "clipd {} serves {} with {} workers", __version__, self.layout.root, self._pool.settings.worker_count
         )
         self._watch = Watch((self.layout.sidecars,), self.config.watch, self._messages.put)
+        port = self.config.pages.metrics_port
+        stop_serving = metrics.serve(port, lambda: self._pages.latest) if port is not None else None
         try:
             while not self._stopping:
                 self._turn()
@@ -143,6 +157,9 @@ class Daemon:
         finally:
             self._watch.stop()
             self.layout.heartbeat(self._beat_name).unlink(missing_ok=True)
+            self._show()
+            if stop_serving is not None:
+                stop_serving()
 
     # --- one turn -----------------------------------------------------------------------------------------------
 
@@ -155,6 +172,7 @@ class Daemon:
         self._hand_out()
         self._watch_over()
         self._beat()
+        self._show_when_due()
         self._sweep_on()
 
     def _take_messages(self) -> None:
@@ -215,11 +233,14 @@ class Daemon:
             if now < self._next_walk:
                 return
             self._walk, self._taken = self._scan.walk(), self._taken if self._once else 0
+            self._walk_began = now
         deadline = now + SLICE_SECONDS
         for _ in self._walk:
             if self.clock.monotonic() >= deadline:
                 return
         self._walk = None
+        self._scanned_at = stamp(self.clock.now())
+        self._scan_seconds = round(self.clock.monotonic() - self._walk_began, 3)
         trusted = self._watch is not None and self._watch.trusted
         pause = self.config.watch.rescan_seconds if trusted else self.config.watch.interval_seconds
         self._next_walk = self.clock.monotonic() + pause
@@ -264,6 +285,7 @@ class Daemon:
             patience = self.config.claims.lease_seconds * 1.5
         self._held.pop(job.id, None)
         self._taken += 1
+        self._submitted[job.id] = now
         self._pool.submit(job, self.workplace, self._last_words.pop(job.id, ""), patience)
 
     def _batch_room(self) -> int:
@@ -292,6 +314,7 @@ class Daemon:
             self.tally.complete.append(outcome)
         elif outcome.verdict is Verdict.FAILED:
             self.tally.failed.append((job, outcome.message))
+        self._remember(job, outcome, now)
         if self._told is not None:
             self._told(job, outcome)
         wait = 0.5 if outcome.again_in_seconds is None else outcome.again_in_seconds
@@ -334,6 +357,57 @@ class Daemon:
         except (ClipdError, OSError) as error:
             logger.warning("the share cannot be written: {}", error)
 
+    def _show_when_due(self) -> None:
+        """Write the status page and the metrics, when something changed or the last ones are old."""
+        token = (self._scan.changes, len(self._held), self._pool.running)
+        if self._pages.due(self.clock.monotonic(), token, busy=bool(self._pool.running)):
+            self._show(token)
+
+    def _show(self, token: object = None) -> None:
+        began = self.clock.monotonic()
+        there = Situation(
+            scan=self._scan,
+            running=self._pool.running_jobs,
+            why_waiting=self._why_waiting,
+            is_ours=self._is_ours,
+            paused=self._paused(),
+            host=self.host,
+            reserve=self.config.space.reserve,
+        )
+        try:
+            self._pages.write(self._observer.look(there, self.clock.now()))
+        except (ClipdError, OSError) as error:
+            logger.warning("the status page cannot be written: {}", error)
+        self._pages.written(began, self.clock.monotonic(), token)
+
+    def _why_waiting(self, job: Job) -> tuple[str, float | None]:
+        held = self._held.get(job.id)
+        if held is None:
+            return "", None
+        return held.why, max(0.0, held.until - self.clock.monotonic())
+
+    def _remember(self, job: Job, outcome: Outcome, now: float) -> None:
+        """Count an attempt that ended, and write down what it finished, for the page and the metrics."""
+        began = self._submitted.pop(job.id, None)
+        seconds = None if began is None else round(now - began, 2)
+        self._work.count(job, outcome.verdict, seconds)
+        verdict = outcome.verdict
+        if verdict is Verdict.COMPLETE or verdict is Verdict.FAILED:
+            self._history.add(
+                Ending(
+                    at=stamp(self.clock.now()),
+                    job=job.id,
+                    clip=job.name,
+                    camera=job.camera,
+                    host=self.host,
+                    verdict=verdict,
+                    seconds=seconds,
+                    products=history.products(self.layout, outcome.outputs),
+                    notes=len(outcome.warnings),
+                    words=outcome.message[: history.WORDS_CHARACTERS],
+                )
+            )
+
     def _sweep_on(self) -> None:
         """Take another slice of the search for what killed attempts left behind."""
         now = self.clock.monotonic()
@@ -371,6 +445,7 @@ class Daemon:
         self._renewing = config.workers != self.config.workers or config.log != self.config.log
         former, self.config = self.config, config
         self._scan.ignore = config.watch.ignore
+        self._pages.settings = config.pages
         self._scan.settling.settle_seconds = config.watch.settle_seconds
         if config.watch.mode != former.watch.mode and self._watch is not None:
             self._watch.stop()
@@ -484,4 +559,9 @@ class Daemon:
             unreadable=dict(list(self.unreadable.items())[:1000]),
             events=self._watch is not None and self._watch.trusted,
             paused=self._paused(),
+            cameras=list(self.config.cameras),
+            started_at=self._started_at,
+            scanned_at=self._scanned_at,
+            scan_seconds=self._scan_seconds,
+            work=self._work,
         )

@@ -46,6 +46,8 @@ def status(
         say(f"not read  {path}: {why}", style="yellow")
     counts = ((len(found.of(state)), state) for state in STATES)
     say(", ".join(f"{count} {state}" for count, state in counts))
+    if layout.status_page.exists():
+        say(f"page      {layout.relative(layout.status_page)}")
 
 
 @app.command()

@@ -42,6 +42,9 @@ def run(
     exclude_crop_camera_types: Annotated[
         str | None, typer.Option(help="No variations for these.", metavar="A,B")
     ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve Prometheus metrics on this port of 127.0.0.1.", metavar="N")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the whole plan and change nothing.")] = False,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log in JSON lines.")] = False,
@@ -62,6 +65,8 @@ def run(
         crop_camera_types=crop_camera_types,
         exclude_crop_camera_types=exclude_crop_camera_types,
     )
+    if metrics_port is not None:
+        flags["pages"] = {"metrics_port": metrics_port}
     if log_level:
         flags.setdefault("log", {})["level"] = log_level.upper()
     if log_json:

@@ -34,6 +34,14 @@ def free_bytes(folder: Path) -> int:
     return seen.f_bavail * seen.f_frsize
 
 
+def total_bytes(folder: Path) -> int:
+    """The size of the filesystem of `folder`, or of its nearest parent that exists."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    seen = os.statvfs(folder)
+    return seen.f_blocks * seen.f_frsize
+
+
 def require(folder: Path, needed: int, settings: Settings) -> None:
     """Raise `Deferred` when writing `needed` bytes below `folder` would eat into the reserve."""
     try:

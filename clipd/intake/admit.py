@@ -7,25 +7,51 @@ written back. Entries that cannot even be told apart (no name, an id used twice)
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from clipd.errors import Rejected
 from clipd.files.atomic import read_regular
+from clipd.model.clip import Status
 from clipd.model.job import Job, job_id
 from clipd.tree import sidecar
 from clipd.tree.layout import Layout
 
 KIND = "clip"
+FAILURES_KEPT = 8
+"""How many failed clips of one sidecar are kept by name; of the others only the number."""
+ERROR_CHARACTERS = 600
+FAILED = Status.FAILED.casefold()
+OTHER = "other"
+"""Stands for the status words that are people's own."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A clip that clipd gave up on, as its sidecar tells it."""
+
+    key: str
+    name: str
+    """`<video> / <clip>`."""
+    error: str
+    at: str
+    """The clip's `modified_at`, as written; "" without one."""
 
 
 @dataclass(frozen=True)
 class Admission:
-    """What one sidecar asks for, and what is wrong with it."""
+    """What one sidecar asks for, what is wrong with it, and how its other clips stand."""
 
     jobs: tuple[Job, ...]
     problems: tuple[str, ...] = ()
+    counts: tuple[tuple[str, int], ...] = ()
+    """How many clips have which status: clipd's own words in lower case, `failed` also for a clip with an error under a
+    word of its own, and `other`."""
+    failures: tuple[Failure, ...] = ()
+    """The last failed clips of the file, at most `FAILURES_KEPT`."""
 
 
 def admit(layout: Layout, path: Path) -> Admission:
@@ -44,7 +70,9 @@ def admit(layout: Layout, path: Path) -> Admission:
     entries = sidecar.parse(data).entries
     written = written_at(seen)
     jobs = tuple(job_of(layout, path, entry, written) for entry in entries if entry.due and entry.problem is None)
-    return Admission(jobs, tuple(entry.problem for entry in entries if entry.problem is not None))
+    problems = tuple(entry.problem for entry in entries if entry.problem is not None)
+    counts = Counter(_standing(entry) for entry in entries if entry.problem is None)
+    return Admission(jobs, problems, tuple(sorted(counts.items())), _failures(layout.place(path).video, entries))
 
 
 def job_of(layout: Layout, path: Path, entry: sidecar.Entry, written: datetime) -> Job:
@@ -61,6 +89,24 @@ def job_of(layout: Layout, path: Path, entry: sidecar.Entry, written: datetime) 
         priority=_priority(entry),
         requested_at=_requested_at(entry, written),
         position=entry.index,
+    )
+
+
+def _standing(entry: sidecar.Entry) -> str:
+    word = _OUR_WORDS.get((entry.status or "").strip().casefold(), OTHER)
+    return FAILED if word == OTHER and entry.raw.get("error") else word
+
+
+def _failures(video: str, entries: Iterable[sidecar.Entry]) -> tuple[Failure, ...]:
+    failed = [entry for entry in entries if entry.problem is None and _standing(entry) == FAILED]
+    return tuple(
+        Failure(
+            entry.key,
+            f"{video} / {entry.name}",
+            str(entry.raw.get("error") or "no reason is recorded")[:ERROR_CHARACTERS],
+            str(entry.raw.get("modified_at") or ""),
+        )
+        for entry in failed[-FAILURES_KEPT:]
     )
 
 
@@ -89,3 +135,6 @@ def written_at(seen: os.stat_result) -> datetime:
         return datetime.fromtimestamp(seen.st_mtime, UTC)
     except (ValueError, OverflowError, OSError):
         return datetime.max.replace(tzinfo=UTC)
+
+
+_OUR_WORDS = {status.casefold(): status.casefold() for status in Status}

@@ -47,6 +47,8 @@ class Scan:
     unsettled: dict[str, float] = field(default_factory=dict)
     """Sidecars that must hold still first: path -> monotonic time of the next look."""
     unreadable: dict[str, str] = field(default_factory=dict)
+    changes: int = 0
+    """Grows whenever what is known of the tree changes."""
     _suspects: dict[str, Look] = field(default_factory=dict)
 
     @property
@@ -145,18 +147,21 @@ class Scan:
             if not isinstance(error, Temporary):
                 # Never touched, and not forgotten: it counts again when it looks different.
                 self.seen[path] = Seen(seen, Admission(()))
+            self.changes += 1
             self._say(path, str(error))
             return
         self.unreadable.pop(path, None)
         self._suspects.pop(path, None)
         # The look from before the reading: a save in between makes the next look differ, and it is read again.
         self.seen[path] = Seen(seen, admission)
+        self.changes += 1
         for problem in admission.problems:
             self.report(self.layout.relative(Path(path)), problem)
 
     def _say(self, path: str, words: str) -> None:
         if self.unreadable.get(path) != words:
             self.unreadable[path] = words
+            self.changes += 1
             self.report(self.layout.relative(Path(path)), words)
 
     def _is_ignored(self, path: str) -> bool:
@@ -184,6 +189,7 @@ class Scan:
             self._forget(known)
 
     def _forget(self, path: str) -> None:
+        self.changes += 1
         self.seen.pop(path, None)
         self.unsettled.pop(path, None)
         self.unreadable.pop(path, None)
