@@ -18,7 +18,7 @@ from clipd.media.audio import Sound
 from clipd.media.door import Limits
 from clipd.media.encode import AudioRecipe, Recipe
 from clipd.media.inspect import inspect
-from clipd.media.picture import BT601_MATRIX, JPEG, MPEG, RGB_MATRIX, is_full_range
+from clipd.media.picture import BT601_MATRIX, JPEG, MPEG, RGB_MATRIX, UNKNOWN_MATRIX, is_full_range, is_rgb
 from clipd.media.probe import ColorTags, VideoTrack
 from clipd.media.timing import clock_of
 from clipd.model.setting import setting
@@ -85,11 +85,12 @@ def verify(path: Path, expected: Expected, limits: Limits, threads: int, tick: T
 
 
 def _color(video: VideoTrack) -> ColorTags:
-    if video.color.space == RGB_MATRIX and not video.pix_fmt.startswith("yuv"):
-        return ColorTags(video.color.primaries, video.color.transfer, BT601_MATRIX, MPEG)
-    full = is_full_range(video.pix_fmt, video.color.range)
-    kept = JPEG if full else video.color.range
-    return ColorTags(video.color.primaries, video.color.transfer, video.color.space, kept)
+    color = video.color
+    if is_rgb(video.pix_fmt):
+        return ColorTags(color.primaries, color.transfer, BT601_MATRIX, MPEG)
+    space = UNKNOWN_MATRIX if color.space == RGB_MATRIX else color.space
+    kept = JPEG if is_full_range(video.pix_fmt, color.range) else color.range
+    return ColorTags(color.primaries, color.transfer, space, kept)
 
 
 def _losses(video: VideoTrack) -> Iterator[str]:

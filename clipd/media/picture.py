@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import Final
 
 from av import VideoFrame
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 MPEG: Final = int(ColorRange.MPEG)
 JPEG: Final = int(ColorRange.JPEG)
 RGB_MATRIX: Final = 0
 """`AVCOL_SPC_RGB`: the tag of pictures that are no YUV at all."""
 BT601_MATRIX: Final = 6
-"""`AVCOL_SPC_SMPTE170M`: what swscale turns RGB into, and what an untagged file is taken for."""
+"""`AVCOL_SPC_SMPTE170M`: what RGB is turned into."""
+UNKNOWN_MATRIX: Final = 2
+"""`AVCOL_SPC_UNSPECIFIED`."""
 
 CROPPABLE: Final = {
     "nv12": "yuv420p",
@@ -81,21 +83,23 @@ class Reshaper:
                 frame.color_range = JPEG
             return frame
         before = JPEG if is_full_range(frame.format.name, frame.color_range) else MPEG
-        turns_yuv = frame.format.is_rgb and not _is_rgb(self._pixels)
+        turns_yuv = is_rgb(frame.format.name) and not is_rgb(self._pixels)
         after = MPEG if turns_yuv else before
-        if frame.format.is_rgb:
+        if is_rgb(frame.format.name):
             before = JPEG
         return self._reformatter.reformat(
             frame,
             width,
             height,
             self._pixels,
+            dst_colorspace=Colorspace.ITU601 if turns_yuv else None,
             interpolation=self._flags,
             src_color_range=before,
-            dst_color_range=JPEG if _is_rgb(self._pixels) else after,
+            dst_color_range=JPEG if is_rgb(self._pixels) else after,
             threads=self._threads,
         )
 
 
-def _is_rgb(pixels: str) -> bool:
-    return pixels.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "x2rgb", "x2bgr"))
+def is_rgb(pixels: str) -> bool:
+    """Are pictures of format `pixels` made of red, green and blue, whatever their colour tags say?"""
+    return pixels.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "x2rgb", "x2bgr", "pal8"))

@@ -1,7 +1,7 @@
 """The local pool: a bounded number of worker processes that can be killed without harm.
 
 Workers are spawned, not forked (the media libraries run threads). Each has a lower priority and a memory limit, and
-dies with its parent. A crash in native code kills one worker, never the daemon.
+dies with its parent. A crash in native code kills one worker, never the daemon; where all of them died, new ones start.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,10 @@ from clipd.model.outcome import Outcome
 from clipd.model.setting import Section, setting
 
 PR_SET_PDEATHSIG = 1
+ASKED_TO_END = 128 + signal.SIGTERM
+"""Exit code of a worker that ended on SIGTERM. Not 0: the pool would wait for the result of its job for ever."""
+UNWIND_SECONDS = 5.0
+"""How long a worker whose parent is gone may take to let go of its claim."""
 
 
 class Settings(Section):
@@ -85,15 +91,10 @@ class Pool:
         self.settings = settings
         self._call = call
         self._tell = tell
+        self._prepare = (prepare, prepare_arguments)
         self._running: dict[str, tuple[Job, Future[Outcome]]] = {}
         self._stopped: dict[str, str] = {}
-        self._pool = ProcessPool(
-            max_workers=settings.worker_count,
-            max_tasks=settings.recycle_after,
-            initializer=_start_worker,
-            initargs=(os.getpid(), settings, prepare, prepare_arguments),
-            context=multiprocessing.get_context("spawn"),
-        )
+        self._pool = self._start()
 
     @property
     def running(self) -> set[str]:
@@ -112,17 +113,23 @@ class Pool:
 
     def submit(self, job: Job, *arguments: object) -> None:
         """Run `call(job, *arguments)` in a worker; its end is told."""
-        future: Future[Outcome] = self._pool.schedule(
-            _stoppable, args=(self._call, job, *arguments), timeout=self.settings.job_seconds or None
-        )
+        try:
+            future = self._schedule(job, arguments)
+        except RuntimeError:
+            # Killed while none of them had work, all workers were gone at once: the library gives up, we begin anew.
+            self._pool.stop()
+            self._pool.join()
+            self._pool = self._start()
+            future = self._schedule(job, arguments)
         self._running[job.id] = (job, future)
         future.add_done_callback(lambda ended: self._ended(job, ended))
 
     def cancel(self, job: str, why: str) -> None:
         """Stop the attempt at `job`: its worker is asked to end, and killed when it does not."""
-        if job in self._running:
+        _, future = self._running.get(job, (None, None))
+        if future is not None:
             self._stopped[job] = why
-            self._running[job][1].cancel()
+            future.cancel()
 
     def stop(self, seconds: float) -> None:
         """Let running attempts finish for up to `seconds`, then stop the workers."""
@@ -136,16 +143,41 @@ class Pool:
     def _ended(self, job: Job, future: Future[Outcome]) -> None:
         self._running.pop(job.id, None)
         why = self._stopped.pop(job.id, "")
+        loss = self._loss(future, why)
+        self._tell(Ended(job, future.result()) if loss is None else Ended(job, None, loss))
+
+    def _loss(self, future: Future[Outcome], why: str) -> str | None:
+        """How the worker was lost; None when there is an outcome."""
         try:
-            self._tell(Ended(job, future.result()))
+            error = future.exception()
         except CancelledError:
-            self._tell(Ended(job, None, why or "it was cancelled"))
-        except TookTooLong:
-            self._tell(Ended(job, None, f"it took longer than {self.settings.job_seconds:g} s (workers.job_seconds)"))
-        except ProcessExpired as error:
-            self._tell(Ended(job, None, _death(error.exitcode)))
-        except (RuntimeError, OSError) as error:
-            self._tell(Ended(job, None, f"its worker was lost: {error}"))
+            return why or "it was cancelled"
+        match error:
+            case None:
+                return None
+            case TookTooLong():
+                return f"it took longer than {self.settings.job_seconds:g} s (workers.job_seconds)"
+            case ProcessExpired():
+                return _death(error.exitcode)
+            case BrokenExecutor():
+                return "its worker could not start, or was killed before it began"
+            case _:
+                return f"its worker was lost: {type(error).__name__}: {error}"
+
+    def _start(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self.settings.worker_count,
+            max_tasks=self.settings.recycle_after,
+            initializer=_start_worker,
+            initargs=(os.getpid(), self.settings, *self._prepare),
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def _schedule(self, job: Job, arguments: tuple[object, ...]) -> Future[Outcome]:
+        future: Future[Outcome] = self._pool.schedule(
+            _stoppable, args=(self._call, job, *arguments), timeout=self.settings.job_seconds or None
+        )
+        return future
 
 
 class Stopped(BaseException):
@@ -155,28 +187,44 @@ class Stopped(BaseException):
 def _start_worker(
     parent: int, settings: Settings, prepare: Callable[..., None], prepare_arguments: tuple[Any, ...]
 ) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Sent when the thread that made us ends, and that is one of the pool: SIGKILL would leave claims and staging behind
+    # each time the pool stops.
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)
+    threading.Thread(target=_end_with, args=(parent,), name="clipd-orphan", daemon=True).start()
     os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), settings.nice))
     if settings.memory:
         # Data, not address space: the media libraries reserve far more addresses than they use.
-        resource.setrlimit(resource.RLIMIT_DATA, (settings.memory, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        soft = settings.memory if hard == resource.RLIM_INFINITY else min(settings.memory, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
     prepare(*prepare_arguments)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has ended and it has not let go by itself (native code may hang)."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    time.sleep(UNWIND_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _stoppable(call: Callable[..., Outcome], *arguments: object) -> Outcome:
     """Run `call` so that SIGTERM unwinds it (claims are released, staging is removed) and then ends the worker."""
-    former = signal.signal(signal.SIGTERM, _raise_stopped)
     try:
-        return call(*arguments)
+        former = signal.signal(signal.SIGTERM, _raise_stopped)
+        try:
+            return call(*arguments)
+        finally:
+            signal.signal(signal.SIGTERM, former)
     except Stopped:
-        os._exit(0)
-    finally:
-        signal.signal(signal.SIGTERM, former)
+        os._exit(ASKED_TO_END)
 
 
 def _raise_stopped(_signal: int, _frame: object) -> None:
+    # Once: a second signal must not break off the letting go.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Stopped
 
 
@@ -186,4 +234,4 @@ def _death(code: int | None) -> str:
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         return f"its worker was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
-    return f"its worker ended with exit code {code}"
+    return "its worker was told to end" if code == ASKED_TO_END else f"its worker ended with exit code {code}"

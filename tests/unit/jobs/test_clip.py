@@ -396,3 +396,15 @@ def test_an_estimate_tells_size_and_frames_without_making_anything(tmp_path: Pat
     assert lossy.span.count == 50
     assert lossless.size_bytes > 101 * 51 * 50 * 0.7
     assert (lossy.rendition.folder, lossy.rendition.stem) == ("h264/_/_", "match_goal")
+
+
+@pytest.mark.parametrize(("pixels", "matrix"), [("bgr0", 0), ("bgr0", 1), ("gray", 0)])
+def test_colours_are_the_same_whatever_the_source_is_tagged(
+    export: Run, tmp_path: Path, pixels: str, matrix: int
+) -> None:
+    source = make(tmp_path / "v.mkv", "ffv1", count=3, pix_fmt=pixels, colorspace=matrix, color_range=2)
+    result = export(source, FrameSpan(0, 2), formats=("h264",), h264={"crf": 4})
+    with av.open(str(source)) as before, av.open(str(tmp_path / "staging" / name_of(result, ".mp4"))) as after:
+        for wanted, got in zip(before.decode(video=0), after.decode(video=0), strict=True):
+            difference = got.to_ndarray(format="rgb24").astype(int) - wanted.to_ndarray(format="rgb24")
+            assert np.abs(difference.mean((0, 1))).max() < 2
