@@ -35,7 +35,8 @@ class ClipKind:
         sidecar = layout.root / job.origin
         source, assumed = layout.find_source(request.source_path, sidecar)
         if not os.path.lexists(source):
-            raise Deferred(f"waiting for its source: {layout.relative(source)} is not there")
+            why = f" ({'; '.join(assumed)})" if assumed else ""
+            raise Deferred(f"waiting for its source: {layout.relative(source)} is not there{why}")
         place = layout.place(sidecar)
         renditions = tuple(
             replace(rendition, folder=layout.output_folder(rendition.format, place))

@@ -136,11 +136,12 @@ def _what_is_missing(layout: Layout, path: Path, entry: sidecar.Entry, job: str)
     """Why a due clip is not done yet, as far as the files tell; "" when nothing is missing."""
     try:
         clip = entry.clip()
-        source, _ = layout.find_source(clip.source_path, path)
+        source, assumed = layout.find_source(clip.source_path, path)
     except Rejected as error:
         return f"it will fail: {error}"
     if not source.exists():
-        return f"waiting for its source: {layout.relative(source)} is not there"
+        why = f" ({'; '.join(assumed)})" if assumed else ""
+        return f"waiting for its source: {layout.relative(source)} is not there{why}"
     record = records.read_record(layout, job)
     if record.state == "waiting" and record.last_error:
         again = f"; tried again at {record.next_try_at}" if record.next_try_at else ""

@@ -237,7 +237,10 @@ class Layout:
         mirrored = self._mirrored_source(sidecar, None if source_path is None else PurePosixPath(source_path).suffix)
         if mirrored is None:
             place = self.place(sidecar)
-            return named or self.source / place.folder / f"{place.video}.mp4", ()
+            if named is not None or not source_path:
+                return named or self.source / place.folder / f"{place.video}.mp4", ()
+            words = f"source_path {source_path!r} is absolute and not used; name a file below the source folder"
+            return self.source / place.folder / f"{place.video}.mp4", (words,)
         note = "source_path is missing" if not source_path else f"source_path {source_path!r} names no file"
         return self._below_source(mirrored), (f"{note}; used {self.relative(mirrored)}, the sidecar's own place",)
 
