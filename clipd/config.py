@@ -16,11 +16,14 @@ from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clipd.annotations import ANNOTATIONS
+from clipd.delivery.hooks import Hook
+from clipd.delivery.retention import Settings as RetentionSettings
 from clipd.errors import ConfigError, Rejected
 from clipd.files import yamltext
 from clipd.files.arrival import Settings as ArrivalSettings
 from clipd.files.lease import Settings as LeaseSettings
 from clipd.files.space import Settings as SpaceSettings
+from clipd.intake.schedule import Settings as ScheduleSettings
 from clipd.intake.watch import Settings as WatchSettings
 from clipd.jobs.clip import Settings as ClipSettings
 from clipd.log import Settings as LogSettings
@@ -70,9 +73,16 @@ class Config(BaseSettings):
     watch: WatchSettings = setting(WatchSettings(), "How new work is noticed.")
     sources: ArrivalSettings = setting(ArrivalSettings(), "When a source video counts as arrived.")
     workers: PoolSettings = setting(PoolSettings(), "The worker processes.")
+    schedule: ScheduleSettings = setting(ScheduleSettings(), "The hours in which new work starts.")
     retry: RetrySettings = setting(RetrySettings(), "When failed work is tried again.")
     claims: LeaseSettings = setting(LeaseSettings(), "How machines on one tree keep apart.")
     space: SpaceSettings = setting(SpaceSettings(), "How full the disks may get.")
+    retention: RetentionSettings = setting(RetentionSettings(), "When outputs are removed again.")
+    hooks: tuple[Hook, ...] = setting(
+        (),
+        "Who is told when a clip is complete or has failed, such as {command: [notify-send, '{clip}: {status}']} or "
+        "{webhook: 'https://example.org/clipd', secret: ..., on: [failed]} or {apprise: 'ntfy://topic'}.",
+    )
     media: Limits = setting(Limits(), "Limits against hostile or broken media.")
     pages: PagesSettings = setting(PagesSettings(), "The status page, for people and programs.")
     log: LogSettings = setting(LogSettings(), "The log.")

@@ -23,6 +23,7 @@ from loguru import logger
 from clipd import __version__, log
 from clipd.clock import Clock, SystemClock, stamp
 from clipd.config import Config
+from clipd.delivery.orders import Carried
 from clipd.delivery.strays import sweep
 from clipd.errors import ClipdError, ConfigError, Deferred
 from clipd.files import lease
@@ -37,6 +38,7 @@ from clipd.report.health import Health, Work, notify, write_health
 from clipd.report.history import Ending, History
 from clipd.report.pages import Pages
 from clipd.report.snapshot import Observer, Situation
+from clipd.steering import LOOK_SECONDS, Steering
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root, require_same_share
@@ -107,11 +109,16 @@ class Daemon:
         self.id = uuid.uuid4().hex
         self.host = socket.gethostname()
         self._once, self._reload, self._told = once, reload, told
-        self._messages: queue.SimpleQueue[Hint | Ended | Signal] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Hint | Ended | Signal | Carried] = queue.SimpleQueue()
+        self._steering = Steering(
+            self.layout, config, self.clock, daemon=self.id, host=self.host, tell=self._messages.put
+        )
         self._share_offset = 0.0
         self._scan = self._new_scan()
         self._held: dict[str, Held] = {}
         self._last_words: dict[str, str] = {}
+        self._halted: set[str] = set()
+        """Jobs whose attempt was stopped because of a pause or the schedule."""
         self._taken = 0
         self._walk: Iterator[str] | None = None
         self._sweep: Iterator[None] | None = None
@@ -169,9 +176,11 @@ class Daemon:
             return
         self._scan.look_again()
         self._walk_on()
+        self._steering.look(LOOK_SECONDS if self._trusted else self.config.watch.interval_seconds)
         self._hand_out()
         self._watch_over()
         self._beat()
+        self._steering.obey()
         self._show_when_due()
         self._sweep_on()
 
@@ -183,12 +192,17 @@ class Daemon:
                 self._take(message)
                 message = self._messages.get_nowait()
 
-    def _take(self, message: Hint | Ended | Signal) -> None:
+    def _take(self, message: Hint | Ended | Signal | Carried) -> None:
         match message:
             case Hint(path, closed):
                 self._scan.hint(path, closed=closed)
             case Ended():
                 self._take_end(message)
+            case Carried():
+                for job in message.jobs:
+                    self._held.pop(job, None)
+                for sidecar in message.sidecars:
+                    self._scan.hint(sidecar, closed=True)
             case Signal("stop"):
                 if self._stopping:
                     logger.warning("told again to stop: abandoning what runs")
@@ -241,8 +255,7 @@ class Daemon:
         self._walk = None
         self._scanned_at = stamp(self.clock.now())
         self._scan_seconds = round(self.clock.monotonic() - self._walk_began, 3)
-        trusted = self._watch is not None and self._watch.trusted
-        pause = self.config.watch.rescan_seconds if trusted else self.config.watch.interval_seconds
+        pause = self.config.watch.rescan_seconds if self._trusted else self.config.watch.interval_seconds
         self._next_walk = self.clock.monotonic() + pause
         if not self._scanned:
             self._scanned = True
@@ -255,7 +268,7 @@ class Daemon:
         if self._renewing:
             self._renew_pool()
         room = min(self._pool.free, self._batch_room())
-        if room <= 0 or self._renewing or self._paused():
+        if room <= 0 or self._renewing or self._steering.gate.shut:
             return
         now = self.clock.monotonic()
         running = self._pool.running
@@ -286,7 +299,9 @@ class Daemon:
         self._held.pop(job.id, None)
         self._taken += 1
         self._submitted[job.id] = now
-        self._pool.submit(job, self.workplace, self._last_words.pop(job.id, ""), patience)
+        forgiven = job.id in self._halted
+        self._halted.discard(job.id)
+        self._pool.submit(job, self.workplace, self._last_words.pop(job.id, ""), patience, forgiven)
 
     def _batch_room(self) -> int:
         size = self.config.workers.batch_size
@@ -295,8 +310,10 @@ class Daemon:
     def _is_ours(self, job: Job) -> bool:
         return not self.config.cameras or job.camera in self.config.cameras
 
-    def _paused(self) -> bool:
-        return self.layout.pause.exists()
+    @property
+    def _trusted(self) -> bool:
+        """Do file events tell of everything?"""
+        return self._watch is not None and self._watch.trusted
 
     # --- watching over ------------------------------------------------------------------------------------------
 
@@ -304,17 +321,22 @@ class Daemon:
         job, now = ended.job, self.clock.monotonic()
         self._progress.pop(job.id, None)
         self._unasked.pop(job.id, None)
-        if ended.outcome is None:
+        if ended.outcome is None and job.id in self._halted:
+            logger.bind(job=job.id).info("{}: stopped, and begun again later: {}", job.name, ended.loss)
+            outcome = Outcome(Verdict.DEFERRED, ended.loss, again_in_seconds=0.0)
+        elif ended.outcome is None:
             logger.bind(job=job.id).warning("{}: {}", job.name, ended.loss)
             self._last_words[job.id] = ended.loss
             outcome = Outcome(Verdict.RETRY, ended.loss, again_in_seconds=1.0)
         else:
             outcome = ended.outcome
+            self._halted.discard(job.id)
         if outcome.verdict is Verdict.COMPLETE:
             self.tally.complete.append(outcome)
         elif outcome.verdict is Verdict.FAILED:
             self.tally.failed.append((job, outcome.message))
         self._remember(job, outcome, now)
+        self._steering.told(job, outcome)
         if self._told is not None:
             self._told(job, outcome)
         wait = 0.5 if outcome.again_in_seconds is None else outcome.again_in_seconds
@@ -327,6 +349,10 @@ class Daemon:
         now = self.clock.monotonic()
         limit = self.config.workers.no_progress_seconds
         for job in self._pool.running_jobs:
+            if self._steering.gate.stop:
+                self._halted.add(job.id)
+                self._pool.cancel(job.id, self._steering.gate.why)
+                continue
             if self._scan.refuses(job):
                 if now - self._unasked.setdefault(job.id, now) > CANCEL_PATIENCE_SECONDS:
                     self._pool.cancel(job.id, "the clip no longer asks for it")
@@ -370,7 +396,7 @@ class Daemon:
             running=self._pool.running_jobs,
             why_waiting=self._why_waiting,
             is_ours=self._is_ours,
-            paused=self._paused(),
+            paused=self._steering.gate.paused,
             host=self.host,
             reserve=self.config.space.reserve,
         )
@@ -382,8 +408,8 @@ class Daemon:
 
     def _why_waiting(self, job: Job) -> tuple[str, float | None]:
         held = self._held.get(job.id)
-        if held is None:
-            return "", None
+        if held is None or (self._steering.gate.shut and held.until <= self.clock.monotonic()):
+            return self._steering.gate.why, None
         return held.why, max(0.0, held.until - self.clock.monotonic())
 
     def _remember(self, job: Job, outcome: Outcome, now: float) -> None:
@@ -446,6 +472,7 @@ class Daemon:
         former, self.config = self.config, config
         self._scan.ignore = config.watch.ignore
         self._pages.settings = config.pages
+        self._steering.renew(config)
         self._scan.settling.settle_seconds = config.watch.settle_seconds
         if config.watch.mode != former.watch.mode and self._watch is not None:
             self._watch.stop()
@@ -468,9 +495,9 @@ class Daemon:
             return False
         if self._scan.unsettled or self._pool.running:
             return False
-        if not self._messages.empty():
+        if not self._messages.empty() or self._steering.busy:
             return False
-        if self._paused() or not self._batch_room():
+        if self._steering.gate.shut or not self._batch_room():
             return True
         return all(job.id in self._held and self._held[job.id].settled for job in self._scan.jobs if self._is_ours(job))
 
@@ -486,6 +513,7 @@ class Daemon:
                 message = self._messages.get_nowait()
                 if isinstance(message, Ended):
                     self._take_end(message)
+        self._steering.stop()
         logger.info("stopped: {} complete, {} failed", len(self.tally.complete), len(self.tally.failed))
         return 1 if self._once and (self.tally.failed or self._scan.unreadable) else 0
 
@@ -493,7 +521,7 @@ class Daemon:
     def waiting(self) -> list[tuple[Job, str]]:
         """The jobs that wait, and why."""
         return [
-            (job, self._held[job.id].why if job.id in self._held else "its turn")
+            (job, self._why_waiting(job)[0] or "its turn")
             for job in sorted(self._scan.jobs, key=lambda job: job.order)
             if self._is_ours(job) and job.id not in self._pool.running
         ]
@@ -557,8 +585,8 @@ class Daemon:
             running=sorted(self._pool.running),
             waiting={job.id: why for job, why in waiting},
             unreadable=dict(list(self.unreadable.items())[:1000]),
-            events=self._watch is not None and self._watch.trusted,
-            paused=self._paused(),
+            events=self._trusted,
+            paused=self._steering.gate.paused,
             cameras=list(self.config.cameras),
             started_at=self._started_at,
             scanned_at=self._scanned_at,

@@ -67,7 +67,9 @@ class Workplace:
     clock: Clock
 
 
-def process(job: Job, place: Workplace, last_words: str = "", patience_seconds: float = 0.3) -> Outcome:
+def process(
+    job: Job, place: Workplace, last_words: str = "", patience_seconds: float = 0.3, forgiven: bool = False
+) -> Outcome:
     """Claim `job`, read it again, run it, verify, annotate, publish, write back, close.
 
     Errors do not leave this function, they become outcomes; only being stopped (a `BaseException`) does.
@@ -77,12 +79,13 @@ def process(job: Job, place: Workplace, last_words: str = "", patience_seconds: 
         place: where and how to work.
         last_words: what the daemon saw of the former attempt's end, if its worker died.
         patience_seconds: how long to wait for a claim that somebody holds; more than a lease time proves a holder dead.
+        forgiven: the daemon stopped the former attempt on purpose, so that it does not count however it ended.
     """
     with logger.contextualize(job=job.id):
         try:
             require_root(place.layout)
             with lease.claimed(place.layout.claim(job.id), place.claims, wait_seconds=patience_seconds) as claim:
-                outcome = _under_claim(job, place, claim, last_words)
+                outcome = _under_claim(job, place, claim, last_words, forgiven)
         except lease.Taken as holder:
             outcome = Outcome(Verdict.BUSY, f"worked on by {holder}", again_in_seconds=place.claims.lease_seconds / 3)
         except ClaimLost as error:
@@ -93,13 +96,14 @@ def process(job: Job, place: Workplace, last_words: str = "", patience_seconds: 
         return outcome
 
 
-def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str) -> Outcome:
+def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str, forgiven: bool) -> Outcome:
     wish = ORIGINS[job.kind].read(place.layout, job)
     if wish is None or not wish.due:
         return Outcome(Verdict.NOT_DUE, "nobody asks for it any more")
     logger.info("claimed: {}", job.name)
     sweep(place.layout, job.id)
-    record = attempts.reckon(records.read_record(place.layout, job.id), job, wish.stand, place.daemon, last_words)
+    former = records.read_record(place.layout, job.id)
+    record = attempts.reckon(former, job, wish.stand, place.daemon, last_words, forgiven)
     if record.state == "failed" or attempts.hopeless(record, place.retry):
         return _fail(job, place, wish, record, record.last_error)
     if (wait := attempts.too_soon(record, place.clock.now(), place.retry)) > 0:
@@ -197,7 +201,8 @@ def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: R
         place.layout, record, place.clock.now(), state="complete", written_back=receipt.id, last_error=""
     )  # fmt: skip
     words = written.message if written.result in ("conflict", "gone") else ""
-    return Outcome(Verdict.COMPLETE, words, receipt.videos, warnings=receipt.warnings)
+    known = record.written_back == receipt.id
+    return Outcome(Verdict.COMPLETE, words, receipt.videos, warnings=receipt.warnings, known=known)
 
 
 def _fail(job: Job, place: Workplace, wish: Wish, record: Record, words: str) -> Outcome:

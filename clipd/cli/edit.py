@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clipd.cli.app import ConfigFile, Root, app, say, tree
-from clipd.clock import stamp
-from clipd.config import Config
-from clipd.delivery.writeback import WriteBack, edit
-from clipd.errors import Rejected, Temporary
-from clipd.files import lease
+from clipd.clock import SystemClock
+from clipd.delivery import marking
+from clipd.errors import Rejected
 from clipd.files.atomic import read_regular
 from clipd.model.clip import Status
 from clipd.report.overview import find, overview
 from clipd.tree import sidecar as sidecars
-from clipd.tree.layout import MARKER_NAME, Layout
+from clipd.tree.layout import MARKER_NAME
 from clipd.tree.marker import require_same_share
-
-CANCEL_SECONDS = 15.0
-"""How long `cancel` waits for a running attempt to end."""
 
 
 @app.command()
@@ -47,8 +40,8 @@ def mark(
         raise Rejected(f"{path.name} has no clip {missing[0]!r}; it has {', '.join(e.name for e in entries) or 'none'}")
     if doubtful := [entry.problem for entry in chosen if entry.problem is not None]:
         raise Rejected(f"{path.name}: {doubtful[0]}")
-    written = _write(settings, layout, path, [entry.key for entry in chosen], _word(status))
-    say(f"{', '.join(entry.name for entry in chosen)}: {_word(status)}")
+    written = marking.mark(layout, settings.claims, path, [entry.key for entry in chosen], status, SystemClock())
+    say(f"{', '.join(entry.name for entry in chosen)}: {marking.word(status)}")
     if written.conflict_copy is not None:
         say(written.message, style="yellow")
 
@@ -69,28 +62,8 @@ def cancel(
     if len(items) > 1:
         raise Rejected(f"{clip!r} may mean {', '.join(item.job for item in items)}; name one of these jobs instead")
     (item,) = items
-    _write(settings, layout, layout.root / item.sidecar, [item.key], Status.DRAFT)
-    deadline = time.monotonic() + CANCEL_SECONDS
-    while lease.seems_held(layout.claim(item.job)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    if lease.seems_held(layout.claim(item.job)):
-        raise Temporary(f"{item.clip} is Draft now, but {lease.holder(layout.claim(item.job))} has not stopped yet")
+    marking.cancel(layout, settings.claims, item.job, item.clip, layout.root / item.sidecar, item.key, SystemClock())
     say(f"{item.clip}: stopped, Draft")
-
-
-def _write(settings: Config, layout: Layout, path: Path, keys: list[str], word: str) -> WriteBack:
-    changes = {"status": word, "modified_at": stamp(datetime.now(UTC))}
-    claim = layout.sidecar_claim(layout.relative(path))
-    try:
-        with lease.claimed(claim, settings.claims, wait_seconds=settings.claims.lease_seconds * 1.5):
-            return edit(path, keys, changes, settle=time.sleep)
-    except lease.Taken as holder:
-        raise Temporary(f"{path.name} is being written by {holder}; try again in a moment") from None
-
-
-def _word(status: str) -> str:
-    """The word as clipd writes it, where it is one of clipd's own; else as it was given."""
-    return next((str(known) for known in Status if known.casefold() == status.strip().casefold()), status)
 
 
 def _tree_of(path: Path) -> Path | None:

@@ -35,7 +35,7 @@ def status(
     """Show what is waiting (and for what), running, failed and done."""
     settings, layout = tree(root, config)
     require_same_share(layout)
-    found = overview(layout, settings.watch.ignore, settings.cameras)
+    found = overview(layout, settings.watch.ignore, settings.cameras, settings.schedule)
     if as_json:
         out.print_json(json.dumps(_plain(found), default=str))
         return
@@ -63,7 +63,7 @@ def why(
     if layout.is_sidecar(path.name):
         say(_why_sidecar(settings, layout, path.absolute() if path.exists() else layout.root / path))
         return
-    found = overview(layout, settings.watch.ignore, settings.cameras)
+    found = overview(layout, settings.watch.ignore, settings.cameras, settings.schedule)
     items = find(found, what)
     for item in items:
         say(f"{item.clip}: {item.state}: {_story(item)}")
@@ -79,8 +79,8 @@ def _why_sidecar(settings: Config, layout: Layout, path: Path) -> str:
     if not path.is_relative_to(layout.sidecars):
         return f"{name}: it lies outside {layout.relative(layout.sidecars)}, where sidecars are looked for"
     try:
-        found = overview(layout, settings.watch.ignore, settings.cameras)
-        items = list(items_of(layout, path, found.daemons, found.paused, settings.cameras))
+        found = overview(layout, settings.watch.ignore, settings.cameras, settings.schedule)
+        items = list(items_of(layout, path, found.daemons, found.gate, settings.cameras))
     except ClipdError as error:
         return f"{name}: it cannot be read and is left alone: {error}"
     told = [f"{item.name} {item.state} ({_story(item)})" for item in items if item.state != "idle"]
@@ -122,6 +122,8 @@ def _show_daemons(found: Overview) -> None:
         say("daemon    none is running here; start one with: clipd run", style="yellow")
     if found.paused:
         say("paused    the file PAUSE lies in the state folder; remove it to go on", style="yellow")
+    elif found.gate.shut:
+        say(f"waiting   {found.gate.why}", style="yellow")
 
 
 def _show(title: str, items: tuple[Item, ...], limit: int | None) -> None:
@@ -157,6 +159,7 @@ def _plain(found: Overview) -> dict[str, Any]:
     return {
         "daemons": [asdict(daemon) for daemon in found.daemons],
         "paused": found.paused,
+        "held_back": found.gate.why,
         "clips": [
             {**asdict(item), "fraction": item.fraction, "seconds_left": item.seconds_left} for item in found.items
         ],

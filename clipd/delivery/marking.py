@@ -81,17 +81,17 @@ def mark(
         raise Temporary(f"{sidecar.name} is being written by {holder}; try again in a moment") from None
 
 
-def cancel(layout: Layout, claims: lease.Settings, clip: Marked, clock: Clock) -> None:
+def cancel(layout: Layout, claims: lease.Settings, job: str, clip: str, sidecar: Path, key: str, clock: Clock) -> None:
     """Set a clip that asks for work back to Draft, and wait until no attempt at it runs any more.
 
     Raises:
         Temporary: as `mark`, or the attempt has not stopped yet.
     """
-    mark(layout, claims, clip.sidecar, [clip.entry.key], Status.DRAFT, clock, expect=lambda entry: entry.due)
+    mark(layout, claims, sidecar, [key], Status.DRAFT, clock, expect=lambda entry: entry.due)
     deadline = clock.monotonic() + STOP_SECONDS
-    while lease.seems_held(layout.claim(clip.job)):
+    while lease.seems_held(layout.claim(job)):
         if clock.monotonic() >= deadline:
-            raise Temporary(f"{clip.clip} is Draft now, but {lease.holder(layout.claim(clip.job))} has not stopped yet")
+            raise Temporary(f"{clip} is Draft now, but {lease.holder(layout.claim(job))} has not stopped yet")
         clock.sleep(LOOK_SECONDS)
 
 

@@ -146,7 +146,7 @@ def _cancel(order: Order, found: list[Marked], desk: Desk) -> Carried:
         named = ", ".join(f"{clip.clip} ({order.verb.value}-{clip.job})" for clip in asking[:SHOWN])
         raise Rejected(f"{order.words!r} may mean {len(asking)} clips; name one of them by its job: {named}")
     (clip,) = asking
-    cancel(desk.layout, desk.claims, clip, desk.clock)
+    cancel(desk.layout, desk.claims, clip.job, clip.clip, clip.sidecar, clip.entry.key, desk.clock)
     return Carried(f"{clip.clip}: stopped, {Status.DRAFT}", frozenset((clip.job,)), (str(clip.sidecar),))
 
 

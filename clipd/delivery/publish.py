@@ -48,7 +48,7 @@ def withdraw(layout: Layout, former: Sequence[Receipt], present: Sequence[Output
         path = layout.root / output.path
         seen = None if output.path in stay else atomic.size_of(path)
         # Of another size it is no longer the file of that receipt: somebody put their own there.
-        if seen == output.size and _owner(path) in (None, former[0].job):
+        if seen == output.size and owner(path) in (None, former[0].job):
             atomic.remove(path)
             gone.append(output.path)
     return gone
@@ -77,10 +77,10 @@ def _publish_one(source: Path, target: Path) -> None:
 def _make_way(layout: Layout, job: str, target: Path, now: datetime) -> Path | None:
     if atomic.size_of(target) is None:
         return None
-    owner = _owner(target)
-    if owner == job:
+    by = owner(target)
+    if by == job:
         return None
-    if owner is not None:
+    if by is not None:
         clip = _sheet(target).get("clip")
         raise Rejected(
             f"{layout.relative(target)} is already the output of another clip ({clip}); rename one of the two clips"
@@ -90,7 +90,8 @@ def _make_way(layout: Layout, job: str, target: Path, now: datetime) -> Path | N
     return aside
 
 
-def _owner(output: Path) -> str | None:
+def owner(output: Path) -> str | None:
+    """The job whose output the file at `output` is, as the truth sheet beside it says; None without one."""
     job = _sheet(output).get("job")
     return job if isinstance(job, str) else None
 

@@ -29,3 +29,5 @@ class Outcome:
     again_in_seconds: float | None = None
     """When to look at the job again, for RETRY, DEFERRED and BUSY."""
     warnings: tuple[str, ...] = field(default=())
+    known: bool = False
+    """Had the person been told of these very outputs before, so that this is no news?"""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,14 +15,18 @@ from clipd.errors import ClipdError, Rejected
 from clipd.files import lease
 from clipd.files.atomic import read_regular
 from clipd.files.walk import files
+from clipd.intake import schedule
+from clipd.intake.gate import Gate, gate_of
+from clipd.jobs.naming import names_of
 from clipd.model.clip import Status
 from clipd.model.job import job_id
 from clipd.report.health import Health, read_healths
+from clipd.tree import control, sidecar
 from clipd.tree import record as records
-from clipd.tree import sidecar
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root
 from clipd.tree.record import Progress
+from clipd.tree.removal import read_removal
 
 State = Literal["running", "waiting", "failed", "done", "idle"]
 STATES: tuple[State, ...] = get_args(State)
@@ -67,19 +72,27 @@ class Overview:
     unreadable: tuple[tuple[str, str], ...]
     """Sidecars that cannot be read, and why."""
     daemons: tuple[Health, ...]
-    paused: bool
+    gate: Gate
+    """Whether new work may start."""
     cameras: tuple[str, ...] = field(default=())
+
+    @property
+    def paused(self) -> bool:
+        """Did a person pause the tree?"""
+        return self.gate.paused
 
     def of(self, state: State) -> tuple[Item, ...]:
         """The clips in one state."""
         return tuple(item for item in self.items if item.state == state)
 
 
-def overview(layout: Layout, ignore: tuple[str, ...], cameras: Sequence[str] = ()) -> Overview:
-    """Look at the whole tree. Raises `Deferred` when it is not mounted."""
+def overview(
+    layout: Layout, ignore: tuple[str, ...], cameras: Sequence[str] = (), hours: schedule.Settings | None = None
+) -> Overview:
+    """Look at the whole tree; new work waits outside `hours`. Raises `Deferred` when it is not mounted."""
     require_root(layout)
     daemons = tuple(read_healths(layout))
-    paused = layout.pause.exists()
+    gate = gate_of(control.pause(layout), hours or schedule.Settings(), datetime.now(UTC))
     items: list[Item] = []
     unreadable: list[tuple[str, str]] = []
     for path, _ in files(
@@ -89,14 +102,14 @@ def overview(layout: Layout, ignore: tuple[str, ...], cameras: Sequence[str] = (
         unreadable=lambda folder, error: unreadable.append((folder, str(error.strerror))),
     ):
         try:
-            items.extend(items_of(layout, Path(path), daemons, paused, cameras))
+            items.extend(items_of(layout, Path(path), daemons, gate, cameras))
         except ClipdError as error:
             unreadable.append((layout.relative(Path(path)), str(error)))
-    return Overview(tuple(items), tuple(unreadable), daemons, paused, tuple(cameras))
+    return Overview(tuple(items), tuple(unreadable), daemons, gate, tuple(cameras))
 
 
 def items_of(
-    layout: Layout, path: Path, daemons: Sequence[Health], paused: bool, cameras: Sequence[str]
+    layout: Layout, path: Path, daemons: Sequence[Health], gate: Gate, cameras: Sequence[str]
 ) -> Iterator[Item]:
     """The clips of one sidecar. Raises what reading it raises."""
     data, _ = read_regular(path, sidecar.LIMIT_BYTES)
@@ -105,7 +118,7 @@ def items_of(
         job = job_id("clip", origin, entry.key)
         state, why, outputs, progress = _standing(layout, path, entry, job)
         if state == "waiting" and entry.problem is None:
-            why = _what_holds(why, job, place.camera, daemons, paused, cameras)
+            why = _what_holds(why, job, place.camera, daemons, gate, cameras)
         yield Item(
             job, f"{place.video} / {entry.name}", entry.name, entry.key, origin, place.camera,
             entry.status or "", state, why, outputs, progress,
@@ -149,17 +162,15 @@ def _what_is_missing(layout: Layout, path: Path, entry: sidecar.Entry, job: str)
     return ""
 
 
-def _what_holds(
-    why: str, job: str, camera: str, daemons: Sequence[Health], paused: bool, cameras: Sequence[str]
-) -> str:
+def _what_holds(why: str, job: str, camera: str, daemons: Sequence[Health], gate: Gate, cameras: Sequence[str]) -> str:
     if cameras and camera not in cameras:
         return f"camera {camera} is not served here (cameras: {', '.join(cameras)})"
-    if paused:
-        return "paused: the file PAUSE lies in the state folder"
+    if gate.paused:
+        return gate.why
     if not daemons:
         return f"no daemon is running (clipd run){'; ' + why if why else ''}"
-    if why:
-        return why
+    if why or gate.shut:
+        return why or gate.why
     told = next((health.waiting[job] for health in daemons if job in health.waiting), "")
     return told or "its turn"
 
@@ -172,6 +183,10 @@ def _what_was_made(layout: Layout, job: str) -> tuple[str, tuple[str, ...]]:
     missing = [output.path for output in newest.outputs if not (layout.root / output.path).exists()]
     when = f"published {newest.published_at} by {newest.host}"
     if missing:
+        removal = read_removal(layout, job)
+        if removal is not None and removal.receipt == newest.id:
+            went = f"removed by retention on {removal.removed_at} ({removal.why}): {', '.join(removal.paths)}"
+            return f"{when}, {went}; set it to Process to make it again", newest.videos
         return f"{when}, but gone since: {', '.join(missing)}; set it to Process to make it again", newest.videos
     count = len(newest.warnings)
     notes = f"; {count} note{'s' if count > 1 else ''} in the truth sheet" if count else ""
@@ -179,8 +194,10 @@ def _what_was_made(layout: Layout, job: str) -> tuple[str, tuple[str, ...]]:
 
 
 def find(found: Overview, words: str) -> list[Item]:
-    """The clips that `words` may mean: a job id, a clip's id or name, or `<video> / <clip>`."""
+    """The clips that `words` may mean: a job id, a clip's id or name, `<video> / <clip>` or `<video>_<clip>`."""
     wanted = words.strip()
     return [
-        item for item in found.items if wanted in (item.job, item.name, item.clip, item.key, item.key.partition(":")[2])
+        item
+        for item in found.items
+        if wanted in names_of(item.job, item.clip.partition(" / ")[0], item.name, item.key) or wanted == item.clip
     ]

@@ -98,11 +98,6 @@ class Layout:
         """Protocol version and share id of the state folder."""
         return self.state / "version"
 
-    @property
-    def pause(self) -> Path:
-        """While this file exists, no new work starts."""
-        return self.state / "PAUSE"
-
     def control(self, name: str) -> Path:
         """A control file: an order, or the answer to one."""
         return self.state / name

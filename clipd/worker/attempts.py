@@ -18,7 +18,7 @@ from clipd.tree.record import Record, write_record
 from clipd.worker.retry import Settings, wait_seconds
 
 
-def reckon(record: Record, job: Job, stand: str, daemon: str, last_words: str) -> Record:
+def reckon(record: Record, job: Job, stand: str, daemon: str, last_words: str, forgiven: bool = False) -> Record:
     """The record with the former attempt accounted for, and the count begun anew for a changed wish.
 
     Args:
@@ -27,9 +27,12 @@ def reckon(record: Record, job: Job, stand: str, daemon: str, last_words: str) -
         stand: the wish as it stands now.
         daemon: the id of the daemon that runs now.
         last_words: what that daemon saw of the former worker's end.
+        forgiven: that daemon stopped the former attempt on purpose; it counts for nothing.
     """
     record = replace(record, name=job.name, origin=job.origin)
-    if last_words or record.attempt_by == daemon:
+    if forgiven and record.attempt_by == daemon:
+        record = replace(record, attempt_by=None)
+    elif last_words or record.attempt_by == daemon:
         # A worker that the daemon stopped for getting nowhere unwinds in good order; the words alone tell of it then.
         words = last_words or "its worker died"
         record = replace(record, attempt_by=None, failures=record.failures + 1, last_error=words)

@@ -38,7 +38,8 @@ class TestPlaces:
     def test_every_path_lies_below_the_root_by_default(self, layout: Layout) -> None:
         paths = [
             layout.source, layout.sidecars, layout.outputs, layout.inbox, layout.recordings, layout.state,
-            layout.marker, layout.version, layout.pause, layout.claim("j"), layout.sidecar_claim("s"),
+            layout.marker, layout.version, layout.control("PAUSE"), layout.claim("j"), layout.sidecar_claim("s"),
+            layout.taken_orders("d"), layout.removal("j"), layout.all_receipts,
             layout.record("j"), layout.progress("j"), layout.receipt("j", "r", 1), layout.heartbeat("h"),
             layout.staging("j", "t"),
         ]  # fmt: skip
