@@ -164,6 +164,9 @@ class Snapshot:
     written_by: str
     version: str
     paused: bool
+    """Does the file PAUSE lie in the state folder?"""
+    held_back: str
+    """Why no new clip is begun at all (a pause, the hours of work); "" when clips are begun."""
     clips: Mapping[str, int]
     """How many clips stand how; the keys are `STATES`."""
     running: tuple[Running, ...]
@@ -191,6 +194,8 @@ class Situation:
     paused: bool
     host: str
     reserve: int
+    held_back: str = ""
+    """Why no new clip is begun at all; a job that waits for this alone waits for its turn."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,7 @@ class Observer:
             written_by=there.host,
             version=__version__,
             paused=there.paused,
+            held_back=there.held_back,
             clips={state: census.counts[state] for state in STATES} | now_due,
             running=tuple(_running(layout, job) for job in running_jobs[: 2 * LISTED]),
             queue=queue,
@@ -268,7 +274,8 @@ def _queue(there: Situation, at_work: set[str], alive: list[Health]) -> Queue:
             continue
         count += 1
         oldest = job.requested_at if oldest is None else min(oldest, job.requested_at)
-        (free if there.is_ours(job) and not there.why_waiting(job)[0] else held).append(job)
+        in_line = there.is_ours(job) and there.why_waiting(job)[0] in ("", there.held_back)
+        (free if in_line else held).append(job)
     held_first = heapq.nsmallest(LISTED, held, key=lambda job: job.order)
     next_first = heapq.nsmallest(LISTED, free, key=lambda job: job.order)
     return Queue(

@@ -56,6 +56,7 @@ def snapshot(
         written_by="studio",
         version="1.0",
         paused=False,
+        held_back="",
         clips={"waiting": 2, "running": 1, "complete": 3, "failed": 1, "draft": 0, "other": 0},
         running=(Running("j1", name, "x.json", "cam1", "studio", "encoding", 30, 60, 0.5, 12.0, 2.5, NOW),),
         queue=Queue(2, 1, stamp(NOON - timedelta(hours=1)), (waiting,), (replace(waiting, job="j3", why="its turn"),)),

@@ -87,6 +87,7 @@ def test_every_state_of_a_tree_makes_a_whole_page(layout: Layout, board: Snapsho
 def test_what_stops_the_work_is_said_on_top(layout: Layout) -> None:
     assert "No clipd is running" in shown(layout, snapshot(machines=())).words
     assert "Remove the file PAUSE" in shown(layout, snapshot(paused=True)).words
+    assert "No new clip is begun: it is before 19:00." in shown(layout, snapshot(held_back="it is before 19:00")).words
     assert "Make room" in shown(layout, snapshot(disk=Disk(1, 100, 50))).words
     for words in ("No clipd is running", "Remove the file PAUSE", "Make room"):
         assert words not in shown(layout, snapshot()).words
