@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError, field_validator, model_validator
@@ -37,6 +37,8 @@ from clipd.worker.retry import Settings as RetrySettings
 
 LIMIT_BYTES = 1 << 20
 ENVIRONMENT_PREFIX = "CLIPD_"
+UNSHOWN = ("hooks",)
+"""Settings whose values may hold secrets: they are not repeated in error messages."""
 
 
 class Config(BaseSettings):
@@ -229,7 +231,8 @@ def _words(error: ValidationError, file: Path | None) -> str:
         else:
             line = next((positions[path[:n]] for n in range(len(path), 0, -1) if path[:n] in positions), None)
             where = f"{file}, line {line}" if line is not None else "command line or default"
-        lines.append(f"{where}: {key} = {problem['input']!r}: {_mend(problem, path)}")
+        value = "" if path[0] in UNSHOWN else f" = {problem['input']!r}"
+        lines.append(f"{where}: {key}{value}: {_mend(problem, path)}")
     return "\n".join(lines)
 
 
@@ -244,7 +247,10 @@ def _names(path: Iterable[str]) -> list[str]:
     model: Any = Config
     for part in path:
         field = getattr(model, "model_fields", {}).get(part)
-        model = None if field is None else field.annotation
+        if part.isdecimal() and get_origin(model) is tuple:
+            model = get_args(model)[0]
+        else:
+            model = None if field is None else field.annotation
     return sorted(getattr(model, "model_fields", {}))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ByteSize
+from pydantic import BaseModel, ByteSize, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from clipd.config import ENVIRONMENT_PREFIX, Config
@@ -37,6 +37,7 @@ def _section(section: BaseModel, depth: int, leave_out: tuple[str, ...] = ()) ->
             yield ""
         for line in textwrap.wrap(_comment(field, value), 116 - 2 * depth):
             yield f"{indent}# {line}"
+        yield from (f"{indent}#   {line}" for line in _items(field))
         if isinstance(value, BaseModel):
             yield f"{indent}{name}:"
             yield from _section(value, depth + 1)
@@ -54,16 +55,43 @@ def _comment(field: FieldInfo, value: Any) -> str:
     return f"{words} [{unit}]" if unit and not isinstance(value, BaseModel) else words
 
 
+def _items(field: FieldInfo) -> Iterator[str]:
+    """What an entry of a list of sections may say, key by key."""
+    item = get_args(field.annotation)[0] if get_origin(field.annotation) is tuple else None
+    if isinstance(item, type) and issubclass(item, BaseModel):
+        for name, part in item.model_fields.items():
+            yield from textwrap.wrap(f"{name}: {_comment(part, None)}", 110, subsequent_indent="  ")
+
+
 def _scalar(value: Any) -> str:
     if isinstance(value, ByteSize):
-        return value.human_readable() if value else "0"
-    if isinstance(value, tuple | list):
-        plain = [_plain(item) for item in value]
-        return yaml.safe_dump(plain, default_flow_style=True, width=10_000, allow_unicode=True).strip()
-    if isinstance(value, dict):
-        return yaml.safe_dump(dict(value), default_flow_style=True, width=10_000, allow_unicode=True).strip()
+        return str(_plain(value))
+    if isinstance(value, tuple | list | dict):
+        return yaml.safe_dump(
+            _plain(value), default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
+        ).strip()
     return yaml.safe_dump(_plain(value), width=10_000, allow_unicode=True).removesuffix("...\n").strip()
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    """`value` as YAML knows it. Secrets are written out: this file is where they are kept."""
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case BaseModel():
+            return {name: _plain(getattr(value, name)) for name in type(value).model_fields if _is_set(value, name)}
+        case ByteSize():
+            words = value.human_readable() if value else "0"
+            return words if TypeAdapter(ByteSize).validate_python(words) == value else int(value)
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {name: _plain(item) for name, item in value.items()}
+        case str() | int() | float() | None:
+            return value
+        case _:
+            return str(value)
+
+
+def _is_set(section: BaseModel, name: str) -> bool:
+    return bool(getattr(section, name) != type(section).model_fields[name].default)

@@ -50,6 +50,7 @@ def main() -> None:
     import clipd.cli.edit
     import clipd.cli.look
     import clipd.cli.make
+    import clipd.cli.retain
     import clipd.cli.run  # noqa: F401 - each module adds its commands to `app`
 
     try:
