@@ -50,15 +50,17 @@ class Scan:
     changes: int = 0
     """Grows whenever what is known of the tree changes."""
     _suspects: dict[str, Look] = field(default_factory=dict)
+    _asking: dict[str, tuple[Job, ...]] = field(default_factory=dict)
+    """The jobs of the sidecars that ask for any: few, where `seen` may be very large."""
 
     @property
     def jobs(self) -> Iterator[Job]:
         """Every job that a settled sidecar asks for at present."""
-        return (job for seen in self.seen.values() for job in seen.admission.jobs)
+        return (job for jobs in self._asking.values() for job in jobs)
 
     def refuses(self, job: Job) -> bool:
         """Has the sidecar of `job` been read, and does it not ask for that job?"""
-        path = str(self.layout.root / job.origin)
+        path = str(self.layout.at(job.origin))
         seen = self.seen.get(path)
         return seen is not None and path not in self.unreadable and job.id not in {j.id for j in seen.admission.jobs}
 
@@ -146,17 +148,23 @@ class Scan:
                 return
             if not isinstance(error, Temporary):
                 # Never touched, and not forgotten: it counts again when it looks different.
-                self.seen[path] = Seen(seen, Admission(()))
+                self._keep(path, Seen(seen, Admission(())))
             self.changes += 1
             self._say(path, str(error))
             return
         self.unreadable.pop(path, None)
         self._suspects.pop(path, None)
         # The look from before the reading: a save in between makes the next look differ, and it is read again.
-        self.seen[path] = Seen(seen, admission)
+        self._keep(path, Seen(seen, admission))
         self.changes += 1
         for problem in admission.problems:
             self.report(self.layout.relative(Path(path)), problem)
+
+    def _keep(self, path: str, seen: Seen) -> None:
+        self.seen[path] = seen
+        self._asking.pop(path, None)
+        if seen.admission.jobs:
+            self._asking[path] = seen.admission.jobs
 
     def _say(self, path: str, words: str) -> None:
         if self.unreadable.get(path) != words:
@@ -191,6 +199,7 @@ class Scan:
     def _forget(self, path: str) -> None:
         self.changes += 1
         self.seen.pop(path, None)
+        self._asking.pop(path, None)
         self.unsettled.pop(path, None)
         self.unreadable.pop(path, None)
         self._suspects.pop(path, None)

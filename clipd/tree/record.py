@@ -10,15 +10,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from clipd.errors import ClipdError
 from clipd.files import atomic
 from clipd.files.walk import look
 from clipd.tree.layout import Layout
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,7 @@ class Progress:
 
 def read_record(layout: Layout, job: str) -> Record:
     """The record of a job; a fresh one where there is none, or where it was damaged by a power cut."""
-    content = _load(layout.record(job))
-    return Record(job) if content is None else _build(Record, content) or Record(job)
+    return replace(_load(Record, layout.record(job)) or Record(job), job=job)
 
 
 def recorded_at(layout: Layout, job: str) -> float:
@@ -141,8 +145,7 @@ def read_receipts(layout: Layout, job: str) -> tuple[Receipt, ...]:
     for name in names:
         if name.startswith(".") or not name.endswith(".json"):
             continue
-        content = _load(layout.receipts(job) / name)
-        if content is not None and (receipt := _receipt(content)) is not None:
+        if (receipt := _load(Receipt, layout.receipts(job) / name)) is not None:
             found.append(receipt)
     return _in_order(found)
 
@@ -162,8 +165,7 @@ def write_progress(layout: Layout, progress: Progress) -> None:
 
 def read_progress(layout: Layout, job: str) -> Progress | None:
     """The progress note of a job, if an attempt is under way (or died)."""
-    content = _load(layout.progress(job))
-    return None if content is None else _build(Progress, content)
+    return _load(Progress, layout.progress(job))
 
 
 def clear_progress(layout: Layout, job: str) -> None:
@@ -184,24 +186,24 @@ def _make_folder(folder: Path) -> None:
         raise atomic.as_clipd_error(error, f"making {folder}") from error
 
 
-def _load(path: Path) -> dict[str, Any] | None:
+def _load(kind: type[Kind], path: Path) -> Kind | None:
+    """What the file at `path` says; None when it is not there, or says nothing that can be believed.
+
+    Anybody may write to the share: types are checked, and what is too much is passed over (a newer clipd's, perhaps).
+    """
     try:
-        content = json.loads(path.read_bytes())
+        return _reader(kind).validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:
         raise atomic.as_clipd_error(error, f"reading {path}") from error
     except ValueError:
         return None
-    return content if isinstance(content, dict) else None
 
 
-def _receipt(content: dict[str, Any]) -> Receipt | None:
-    outputs = [_build(Output, output) for output in content.get("outputs") or () if isinstance(output, dict)]
-    if None in outputs:
-        return None
-    built = _build(Receipt, {**content, "outputs": tuple(outputs), "warnings": tuple(content.get("warnings") or ())})
-    return built if isinstance(built, Receipt) else None
+@cache
+def _reader(kind: type[Kind]) -> TypeAdapter[Kind]:
+    return TypeAdapter(kind)
 
 
 def _in_order(receipts: Sequence[Receipt]) -> tuple[Receipt, ...]:
@@ -212,11 +214,3 @@ def _in_order(receipts: Sequence[Receipt]) -> tuple[Receipt, ...]:
         latest[receipt.revision] = max(latest.get(receipt.revision, ""), receipt.published_at)
         keys.append((latest[receipt.revision], receipt.run, receipt.revision, receipt))
     return tuple(receipt for *_, receipt in sorted(keys, key=lambda key: key[:3]))
-
-
-def _build(kind: type[Any], content: dict[str, Any]) -> Any:
-    known = {field.name: content[field.name] for field in fields(kind) if field.name in content}
-    try:
-        return kind(**known)
-    except TypeError:
-        return None

@@ -72,9 +72,10 @@ def hopeless(record: Record, settings: Settings) -> bool:
 def too_soon(record: Record, now: datetime, settings: Settings) -> float:
     """Seconds until the next attempt may start; 0 when it may.
 
-    A time further off than the longest wait comes from a clock that was set, and is ignored.
+    A time further off than the longest wait comes from a clock that was set, and is ignored; so is what is no time.
     """
-    if record.next_try_at is None:
+    try:
+        wait = (datetime.fromisoformat(record.next_try_at or "") - now).total_seconds()
+    except (ValueError, TypeError):
         return 0.0
-    wait = (datetime.fromisoformat(record.next_try_at) - now).total_seconds()
     return wait if 0 < wait <= settings.longest_wait_seconds else 0.0
