@@ -342,7 +342,7 @@ class Daemon:
         wait = 0.5 if outcome.again_in_seconds is None else outcome.again_in_seconds
         passing = outcome.verdict in (Verdict.DEFERRED, Verdict.BUSY)
         self._held[job.id] = Held(outcome.message, now + wait, settled=passing)
-        self._scan.hint(str(self.layout.root / job.origin), closed=True)
+        self._scan.hint(str(self.layout.at(job.origin)), closed=True)
 
     def _watch_over(self) -> None:
         """Stop attempts that do not get on, and those whose clip no longer asks for them."""
@@ -385,7 +385,7 @@ class Daemon:
 
     def _show_when_due(self) -> None:
         """Write the status page and the metrics, when something changed or the last ones are old."""
-        token = (self._scan.changes, len(self._held), self._pool.running)
+        token = (self._scan.changes, len(self._held), self._pool.running, self._steering.gate.why)
         if self._pages.due(self.clock.monotonic(), token, busy=bool(self._pool.running)):
             self._show(token)
 
@@ -399,6 +399,7 @@ class Daemon:
             paused=self._steering.gate.paused,
             host=self.host,
             reserve=self.config.space.reserve,
+            held_back=self._steering.gate.why,
         )
         try:
             self._pages.write(self._observer.look(there, self.clock.now()))

@@ -87,7 +87,9 @@ class Pages:
 
     def written(self, began: float, now: float, token: object) -> None:
         """Looking and writing took from `began` until `now`, and showed what `token` stands for."""
-        self._written_at, self._cost_seconds, self._token = now, now - began, token
+        is_first = self._written_at == float("-inf")  # the templates are compiled then, and never again
+        self._cost_seconds = 0.0 if is_first else now - began
+        self._written_at, self._token = now, token
 
 
 def data(snapshot: Snapshot) -> bytes:

@@ -176,6 +176,7 @@ def test_it_is_written_soon_when_something_changes_and_rarely_when_nothing_does(
 
 def test_a_tree_so_large_that_writing_takes_long_is_written_less_often(layout: Layout) -> None:
     pages = Pages(layout, Settings(every_seconds=2))
+    pages.written(50.0, 51.0, "a")
     pages.written(100.0, 101.0, "a")
     assert not pages.due(115.0, "b", busy=True)
     assert pages.due(121.5, "b", busy=True)
