@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -191,8 +190,9 @@ def _load(kind: type[Kind], path: Path) -> Kind | None:
 
     Anybody may write to the share: types are checked, and what is too much is passed over (a newer clipd's, perhaps).
     """
+    reader: TypeAdapter[Kind] = _READERS[kind]
     try:
-        return _reader(kind).validate_json(path.read_bytes())
+        return reader.validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -201,9 +201,7 @@ def _load(kind: type[Kind], path: Path) -> Kind | None:
         return None
 
 
-@cache
-def _reader(kind: type[Kind]) -> TypeAdapter[Kind]:
-    return TypeAdapter(kind)
+_READERS: dict[type[Any], TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Record, Receipt, Progress)}
 
 
 def _in_order(receipts: Sequence[Receipt]) -> tuple[Receipt, ...]:

@@ -36,7 +36,10 @@ RECEIPT = Receipt(
     job="job", revision="rev", run=1, name="match / goal", origin="data/x_clips.json", key="id:1", answered="stood",
     outputs=(OUTPUT, SHEET), host="here", started_at=stamp(NOON), published_at=stamp(NOON), warnings=("a note",),
 )  # fmt: skip
-DAMAGE = [b"", b"{", b"\0" * 100, b"[]", b'"text"', b"5", b"{}"]
+DAMAGE = [
+    b"", b"{", b"\0" * 100, b"[]", b'"text"', b"5", b"{}", b"[" * 100_000, b'{"job": 5}',
+    b'{"job": "job", "failures": "many", "done": [], "stage": 1}',
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -60,6 +63,12 @@ class TestRecord:
         write_record(layout, Record("job"), NOON)
         layout.record("job").write_bytes(content)
         assert read_record(layout, "job") == Record("job")
+
+    def test_a_record_cannot_make_itself_the_record_of_another_file(self, layout: Layout) -> None:
+        write_record(layout, Record("job"), NOON)
+        content = json.loads(layout.record("job").read_text())
+        layout.record("job").write_text(json.dumps({**content, "job": "../../../elsewhere"}))
+        assert read_record(layout, "job").job == "job"
 
     def test_what_a_newer_clipd_added_is_passed_over(self, layout: Layout) -> None:
         write_record(layout, Record("job", failures=2), NOON)
