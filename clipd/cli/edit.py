@@ -62,7 +62,7 @@ def cancel(
     if len(items) > 1:
         raise Rejected(f"{clip!r} may mean {', '.join(item.job for item in items)}; name one of these jobs instead")
     (item,) = items
-    marking.cancel(layout, settings.claims, item.job, item.clip, layout.root / item.sidecar, item.key, SystemClock())
+    marking.cancel(layout, settings.claims, item.job, item.clip, layout.at(item.sidecar), item.key, SystemClock())
     say(f"{item.clip}: stopped, Draft")
 
 

@@ -61,7 +61,7 @@ def why(
     require_same_share(layout)
     path = Path(what)
     if layout.is_sidecar(path.name):
-        say(_why_sidecar(settings, layout, path.absolute() if path.exists() else layout.root / path))
+        say(_why_sidecar(settings, layout, path.absolute() if path.exists() else layout.at(what)))
         return
     found = overview(layout, settings.watch.ignore, settings.cameras, settings.schedule)
     items = find(found, what)

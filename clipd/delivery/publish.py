@@ -45,7 +45,7 @@ def withdraw(layout: Layout, former: Sequence[Receipt], present: Sequence[Output
     stay = {output.path for output in present}
     gone = []
     for output in (output for receipt in former for output in receipt.outputs):
-        path = layout.root / output.path
+        path = layout.at(output.path)
         seen = None if output.path in stay else atomic.size_of(path)
         # Of another size it is no longer the file of that receipt: somebody put their own there.
         if seen == output.size and owner(path) in (None, former[0].job):
@@ -56,7 +56,7 @@ def withdraw(layout: Layout, former: Sequence[Receipt], present: Sequence[Output
 
 def intact(layout: Layout, receipt: Receipt) -> bool:
     """Does every output of `receipt` still stand with its recorded size?"""
-    return all(atomic.size_of(layout.root / output.path) == output.size for output in receipt.outputs)
+    return all(atomic.size_of(layout.at(output.path)) == output.size for output in receipt.outputs)
 
 
 def sheet_path(output: Path) -> Path:

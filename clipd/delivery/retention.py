@@ -213,7 +213,7 @@ def _stands(layout: Layout, output: Output) -> bool:
 
 def _below(layout: Layout, output: Output) -> str:
     """The path of an output below the outputs tree. Raises ValueError when it lies elsewhere, or in a tree within."""
-    path = layout.root / output.path
+    path = layout.at(output.path)
     if ".." in path.parts:
         raise ValueError(f"{output.path} is no plain path")
     below = path.relative_to(layout.outputs)
@@ -231,7 +231,7 @@ def _what_keeps(layout: Layout, product: Product) -> str | None:
         return "it was made again meanwhile"
     if records.read_record(layout, job).state == "running":
         return "its clip is being worked on"
-    if owner(layout.root / product.video.path) not in (None, job):
+    if owner(layout.at(product.video.path)) not in (None, job):
         return "the file is another clip's by now"
     wished = _job(layout, product.receipt)
     if wished is None:
@@ -255,7 +255,7 @@ def _job(layout: Layout, receipt: Receipt) -> Job | None:
 
 
 def _camera(layout: Layout, receipt: Receipt) -> str:
-    origin = layout.root / receipt.origin
+    origin = layout.at(receipt.origin)
     return layout.place(origin).camera if origin.is_relative_to(layout.sidecars) else UNNAMED
 
 

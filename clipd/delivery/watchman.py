@@ -32,7 +32,7 @@ class Watchman:
         self._job, self._layout, self._host = job, layout, host
         self._claim, self._origin, self._clock = claim, origin, clock
         self._still: Callable[[Wish], bool] = lambda wish: wish.due
-        self._place = layout.root / job.origin
+        self._place = layout.at(job.origin)
         self._seen: Look | None = look(self._place)
         self._next = clock.monotonic()
         self._started = stamp(clock.now())

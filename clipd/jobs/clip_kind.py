@@ -32,7 +32,7 @@ class ClipKind:
 
     def prepare(self, layout: Layout, job: Job, request: Clip, settings: Settings) -> Prepared:
         """Find the source of the clip and name its outputs."""
-        sidecar = layout.root / job.origin
+        sidecar = layout.at(job.origin)
         source, assumed = layout.find_source(request.source_path, sidecar)
         if not os.path.lexists(source):
             why = f" ({'; '.join(assumed)})" if assumed else ""

@@ -61,32 +61,32 @@ class Layout:
     @property
     def source(self) -> Path:
         """The source tree."""
-        return self.root / self.directories.source
+        return self.at(self.directories.source)
 
     @property
     def sidecars(self) -> Path:
         """The sidecar tree."""
-        return self.root / self.directories.sidecars
+        return self.at(self.directories.sidecars)
 
     @property
     def outputs(self) -> Path:
         """The outputs tree: a folder for each format."""
-        return self.root / self.directories.outputs
+        return self.at(self.directories.outputs)
 
     @property
     def inbox(self) -> Path:
         """Where people drop things."""
-        return self.root / self.directories.inbox
+        return self.at(self.directories.inbox)
 
     @property
     def recordings(self) -> Path:
         """What camera systems record."""
-        return self.root / self.directories.recordings
+        return self.at(self.directories.recordings)
 
     @property
     def state(self) -> Path:
         """The shared state of all machines on this tree."""
-        return self.root / self.directories.state
+        return self.at(self.directories.state)
 
     @property
     def marker(self) -> Path:
@@ -203,6 +203,10 @@ class Layout:
     def relative(self, path: Path) -> str:
         """`path` as clipd writes it down: relative to the root, with `/`; nothing absolute is ever recorded."""
         return Path(os.path.relpath(path, self.root)).as_posix()
+
+    def at(self, written: str) -> Path:
+        """The path that `relative` wrote down, or that a setting names; also one outside the root (`../clips`)."""
+        return Path(os.path.normpath(self.root / written))
 
     def place(self, sidecar: Path) -> Place:
         """The place that a sidecar's own path names; a missing folder becomes `_`."""

@@ -25,7 +25,7 @@ class SidecarOrigin:
 
     def read(self, layout: Layout, job: Job) -> Wish | None:
         """The clip as it stands in its sidecar; None when sidecar or clip is gone."""
-        path = layout.root / job.origin
+        path = layout.at(job.origin)
         if look(path) is None:
             return None
         try:
@@ -48,7 +48,7 @@ class SidecarOrigin:
         settle: Callable[[float], None],
     ) -> WriteBack:
         """Write status, export_path and error into the entry; two daemons may finish two clips of one file."""
-        path = layout.root / job.origin
+        path = layout.at(job.origin)
         changes: dict[str, object] = {"status": answer.status, "modified_at": stamp(now)}
         if answer.error is None:
             changes["export_path"] = list(answer.outputs)
