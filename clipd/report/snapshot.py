@@ -18,7 +18,7 @@ from clipd import __version__
 from clipd.clock import stamp
 from clipd.errors import ClipdError
 from clipd.files import space
-from clipd.intake.admit import FAILED
+from clipd.intake.admit import FAILED, Failure
 from clipd.intake.scan import Scan
 from clipd.model.job import Job
 from clipd.model.outcome import Verdict
@@ -249,19 +249,19 @@ class Observer:
 
 def _count(layout: Layout, scan: Scan) -> _Census:
     counts: Counter[str] = Counter()
-    failed: list[tuple[str, str, Failed]] = []
-    unread = [Unread(layout.relative(layout.root / path), why) for path, why in scan.unreadable.items()]
+    failed: list[tuple[Failure, str]] = []
+    problems: list[tuple[str, str]] = list(scan.unreadable.items())
     for path, seen in scan.seen.items():
-        counts.update(dict(seen.admission.counts))
-        if seen.admission.failures or seen.admission.problems:
-            name = layout.relative(Path(path))
-            failed += [
-                (each.at, each.name, Failed(each.name, name, each.error, each.at)) for each in seen.admission.failures
-            ]
-            unread += [Unread(name, problem) for problem in seen.admission.problems]
-    newest = heapq.nlargest(LISTED, failed, key=lambda each: each[:2])
+        for word, count in seen.admission.counts:
+            counts[word] += count
+        failed += [(failure, path) for failure in seen.admission.failures]
+        problems += [(path, problem) for problem in seen.admission.problems]
+    newest = heapq.nlargest(LISTED, failed, key=lambda each: (each[0].at, each[0].name))
     return _Census(
-        scan.changes, counts, tuple(each[2] for each in newest), Unreadable(len(unread), tuple(unread[:LISTED]))
+        scan.changes,
+        counts,
+        tuple(Failed(each.name, layout.relative(Path(path)), each.error, each.at) for each, path in newest),
+        Unreadable(len(problems), tuple(Unread(layout.relative(Path(path)), why) for path, why in problems[:LISTED])),
     )
 
 
