@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from clipd import __version__
 from clipd.annotations import ANNOTATIONS
 from clipd.clock import stamp
+from clipd.errors import Rejected
 from clipd.files.atomic import as_clipd_error
 from clipd.files.identity import Identity
 from clipd.jobs.kind import Prepared, Result
@@ -41,18 +42,33 @@ def annotate(
 ) -> tuple[Artifact, ...]:
     """Write a truth sheet for every video of `result` into `staging`, in each of `formats`; the sheets as artifacts.
 
-    JSON is always among them: it says whose output a file is.
+    JSON is always among them: it says whose output a file is. So a file without a video of its name has one too.
+
+    Raises:
+        Rejected: a file has the name of a sheet.
     """
     sheets = []
-    for video in (artifact for artifact in result.artifacts if artifact.role == "video"):
-        sheet = truth_sheet(video, prepared, result, facts)
+    for told in _one_of_each_name(result.artifacts):
+        sheet = truth_sheet(told, prepared, result, facts)
         for suffix in dict.fromkeys(("json", *formats)):
-            sheets.append(_write(staging, video, suffix, ANNOTATIONS[suffix](sheet)))
+            sheets.append(_write(staging, told, suffix, ANNOTATIONS[suffix](sheet)))
+    taken = {(artifact.folder, artifact.name) for artifact in result.artifacts}
+    for made in sheets:
+        if (made.folder, made.name) in taken:
+            raise Rejected(f"{made.name} is the name of the truth sheet; give the file another one")
     return tuple(sheets)
 
 
+def _one_of_each_name(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """Of the files that differ only in their suffix, the video, or the first where there is none."""
+    told: dict[tuple[str, str], Artifact] = {}
+    for artifact in sorted(artifacts, key=lambda artifact: artifact.role != "video"):
+        told.setdefault((artifact.folder, Path(artifact.name).stem), artifact)
+    return list(told.values())
+
+
 def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circumstances) -> Mapping[str, Any]:
-    """The truth sheet of one video, as plain values in reading order."""
+    """The truth sheet of one video (or of a file that stands alone), as plain values in reading order."""
     truth = dict(result.truth)
     per_output = truth.pop("outputs", {})
     tools = truth.pop("tools", {})
@@ -88,7 +104,7 @@ def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circ
 
 
 def _write(staging: Path, video: Artifact, suffix: str, content: bytes) -> Artifact:
-    name, staged = f"{Path(video.name).stem}.{suffix}", f"{video.name}.{suffix}"
+    name, staged = f"{Path(video.name).stem}.{suffix}", f"{video.staged_name}.{suffix}"
     try:
         (staging / staged).write_bytes(content)
     except OSError as error:

@@ -6,9 +6,12 @@ is never replaced (that clip is named); a file that nobody accounts for is moved
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from clipd.errors import ClaimLost, Rejected
@@ -46,9 +49,9 @@ def withdraw(layout: Layout, former: Sequence[Receipt], present: Sequence[Output
     gone = []
     for output in (output for receipt in former for output in receipt.outputs):
         path = layout.at(output.path)
-        seen = None if output.path in stay else atomic.size_of(path)
-        # Of another size it is no longer the file of that receipt: somebody put their own there.
-        if seen == output.size and owner(path) in (None, former[0].job):
+        if output.path in stay or not _is_the_same(layout, path, output):
+            continue
+        if owner(path) in (None, former[0].job):
             atomic.remove(path)
             gone.append(output.path)
     return gone
@@ -64,6 +67,18 @@ def sheet_path(output: Path) -> Path:
     return output.with_suffix(".json")
 
 
+def _is_the_same(layout: Layout, path: Path, output: Output) -> bool:
+    """Is the file at `path` the very one that was published? Somebody may have put their own there since."""
+    if not path.is_relative_to(os.path.normpath(layout.outputs)) or atomic.size_of(path) != output.size:
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == output.sha256
+    except OSError:
+        return False
+
+
 def _publish_one(source: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +86,10 @@ def _publish_one(source: Path, target: Path) -> None:
         raise atomic.as_clipd_error(error, f"making {target.parent}") from error
     if not source.exists():
         raise ClaimLost(f"{source} is gone: another worker took the job over")
-    atomic.publish(source, target)
+    try:
+        atomic.publish(source, target)
+    except atomic.Missing as error:
+        raise ClaimLost(f"{source} is gone: another worker took the job over") from error
 
 
 def _make_way(layout: Layout, job: str, target: Path, now: datetime) -> Path | None:
@@ -83,11 +101,15 @@ def _make_way(layout: Layout, job: str, target: Path, now: datetime) -> Path | N
     if by is not None:
         clip = _sheet(target).get("clip")
         raise Rejected(
-            f"{layout.relative(target)} is already the output of another clip ({clip}); rename one of the two clips"
+            f"{layout.relative(target)} is already the output of another clip ({clip}); rename one of the two clips, "
+            "or remove that file if the other clip is gone"
         )
-    aside = target.with_name(f"{target.stem}.before-clipd-{now:%Y%m%dT%H%M%SZ}{target.suffix}")
-    atomic.publish(target, aside, replace=False)
-    return aside
+    for number in count(1):
+        ending = f"before-clipd-{now:%Y%m%dT%H%M%SZ}{'' if number == 1 else f'-{number}'}{target.suffix}"
+        aside = target.with_name(f"{target.stem}.{ending}")
+        if atomic.publish(target, aside, replace=False):
+            return aside
+    raise AssertionError  # there is always another number
 
 
 def owner(output: Path) -> str | None:

@@ -33,7 +33,8 @@ def staging(layout: Layout, job: str, token: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        _remove(folder)
+        # What cannot be removed now (NFS keeps the name of an open file) goes when the job is next swept.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def abandoned(layout: Layout) -> Iterator[tuple[str, Path]]:
@@ -48,7 +49,7 @@ def remove(folder: Path) -> None:
 
 def _folders(layout: Layout) -> list[Path]:
     try:
-        return sorted(layout.stagings.iterdir())
+        return sorted(folder for folder in layout.stagings.iterdir() if folder.is_dir() and not folder.is_symlink())
     except FileNotFoundError:
         return []
     except OSError as error:

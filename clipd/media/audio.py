@@ -201,6 +201,8 @@ class Sound:
                 return
             except av.error.FFmpegError as error:
                 raise MediaError(f"{self.path.name}: reading the sound failed", tail=words_of(error)) from error
+            except IndexError:  # at the end, as in `decoder`
+                return
             if packet is None:
                 return
             yield packet

@@ -53,6 +53,9 @@ class Decoder:
         except av.error.FFmpegError as error:
             self.last_words = words_of(error)
             yield cast("_Packet", av.Packet())
+        except IndexError:
+            # The binding flushes every track at the end, and may stumble over one that appeared on the way.
+            yield cast("_Packet", av.Packet())
 
     def packets_from(self, pts: int, dts: int) -> Iterator[_Packet]:
         """The packets of the track from exactly the keyframe with these times, in ticks of the track.

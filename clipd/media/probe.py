@@ -18,6 +18,7 @@ import av.audio.stream
 import av.container
 import av.stream
 import av.video.stream
+from av.audio.format import AudioFormat
 from av.sidedata.sidedata import Type as SideDataType
 
 from clipd.errors import MediaError, Rejected
@@ -78,7 +79,10 @@ class VideoTrack:
 
 @dataclass(frozen=True)
 class AudioTrack:
-    """One audio track; `bits` is the integer depth that keeps what its decoder delivers: 16, or 24 above that."""
+    """One audio track, as far as the header tells; a track that begins late in the file may say nothing (0, "").
+
+    `bits` is the integer depth that keeps what its decoder delivers: 16, or 24 above that and where it is not known.
+    """
 
     index: int
     codec: str
@@ -216,16 +220,17 @@ def _hdr(frame: av.VideoFrame) -> tuple[str, ...]:
 
 
 def _audio_track(stream: av.audio.stream.AudioStream) -> AudioTrack:
+    samples: AudioFormat | None = stream.format
     return AudioTrack(
         index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
         rate=stream.rate,
         channels=stream.channels,
         layout=stream.layout.name,
-        sample_format=stream.format.name,
-        time_base=stream.time_base or Fraction(1, stream.rate),
+        sample_format=samples.name if samples else "",
+        time_base=stream.time_base or Fraction(1, stream.rate or av.time_base),
         language=stream.language,
-        bits=16 if stream.format.bits <= 16 else 24,
+        bits=16 if samples and samples.bits <= 16 else 24,
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -51,3 +52,19 @@ def test_a_packet_that_is_not_there_is_not_found(video: Path) -> None:
         decoder = Decoder(container, container.streams.video[0])
         with pytest.raises(NotFoundError):
             next(decoder.packets_from(41, 41))
+
+
+def test_tracks_that_appear_on_the_way_do_not_stop_it(video: Path) -> None:
+    class Stumbling:
+        """A container whose binding runs into a track that it did not know."""
+
+        def __init__(self, container: av.container.InputContainer) -> None:
+            self.streams, self._container = container.streams, container
+
+        def demux(self, stream: av.VideoStream) -> Iterator[av.Packet]:
+            yield from (packet for packet in self._container.demux(stream) if packet.size)
+            raise IndexError("list index out of range")
+
+    with opened(video, LIMITS) as container:
+        decoder = Decoder(Stumbling(container), container.streams.video[0])  # type: ignore[arg-type]
+        assert sum(len(decoder.frames(packet)) for packet in decoder.packets()) == 40

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from clipd.errors import MediaError, Rejected
@@ -176,3 +177,25 @@ def test_a_box_that_claims_more_than_there_is_does_not_hang(tmp_path: Path) -> N
     path.write_bytes(struct.pack(">I4sI", 8, b"ftyp", 0) + struct.pack(">I4sQ", 1, b"free", 0) * 50)
     with pytest.raises(MediaError):
         probe(path, LIMITS)
+
+
+def test_sound_that_begins_long_after_the_picture_is_described_as_far_as_known(tmp_path: Path) -> None:
+    silent = make(tmp_path / "a.ts", count=250, size=(640, 360), options={"crf": "4", "preset": "ultrafast"})
+    with av.open(str(tmp_path / "b.ts"), "w") as output:
+        video, audio = output.add_stream("libx264", rate=25), output.add_stream("aac", rate=48000)
+        video.width, video.height, video.pix_fmt = 640, 360, "yuv420p"
+        for number in range(25):
+            frame = av.VideoFrame(640, 360, "yuv420p")
+            frame.pts, frame.time_base = 250 + number, Fraction(1, 25)
+            output.mux(video.encode(frame))
+        for number in range(40):
+            block = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+            block.sample_rate, block.pts, block.time_base = 48000, 480000 + number * 1024, Fraction(1, 48000)
+            output.mux(audio.encode(block))
+        output.mux(video.encode(None))
+        output.mux(audio.encode(None))
+    path = tmp_path / "v.ts"
+    path.write_bytes(silent.read_bytes() + (tmp_path / "b.ts").read_bytes())
+    assert silent.stat().st_size > 5_000_000
+    (track,) = probe(path, LIMITS).audio
+    assert (track.codec, track.rate, track.channels, track.sample_format, track.bits) == ("aac", 0, 0, "", 24)
