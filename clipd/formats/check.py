@@ -32,7 +32,7 @@ def check(path: Path, found: Found, expected: Expected, words: str) -> Proof:
         height=found.height,
         pixels=found.pixels,
         codec=found.codec,
-        seconds=found.seconds,
+        seconds=expected.end * recipe.time_base,
         time_base=found.time_base,
         sync_frames=found.sync_frames,
         audio_offsets=_check_sound(path, found, expected),

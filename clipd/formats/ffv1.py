@@ -119,7 +119,7 @@ def recipe(settings: Settings, made_of: Pictures, sounds: Sequence[Sound]) -> tu
         width=made_of.width,
         height=made_of.height,
         time_base=clock_of(settings.container, video.time_base),
-        rate=made_of.rate,
+        rate=made_of.rate if made_of.is_constant else None,
         sar=video.sar,
         color=color,
         options={"level": "3", "slices": str(slices), "slicecrc": "1", **settings.options},

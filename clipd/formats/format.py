@@ -34,12 +34,16 @@ class FormatSettings(Section):
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures a file is made of. `width` and `height` are those to be written, `time_base` that of the source."""
+    """The pictures a file is made of. `width` and `height` are those to be written, `time_base` that of the source.
+
+    `rate` is nominal, in frames per second; `is_constant`: every picture is shown for the same time.
+    """
 
     video: VideoTrack
     width: int
     height: int
     rate: Fraction
+    is_constant: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,10 @@ class Expected:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was found in a finished file; `words` say what is proven."""
+    """What was found in a finished file; `words` say what is proven.
+
+    `seconds` last until the end of the last picture as it was written; MP4 keeps durations in decoding order only.
+    """
 
     frames: int
     width: int

@@ -23,7 +23,7 @@ from clipd.formats.ffv1 import Settings as Ffv1Settings
 from clipd.formats.format import FormatSettings, Proof
 from clipd.formats.h264 import Settings as H264Settings
 from clipd.jobs.context import Context
-from clipd.jobs.footage import Footage, open_footage, reopen_footage
+from clipd.jobs.footage import Decoded, Footage, open_footage, reopen_footage
 from clipd.jobs.geometry import Geometry, lay_out
 from clipd.jobs.processor import Processor, process
 from clipd.jobs.render import Render, Wanted
@@ -31,11 +31,10 @@ from clipd.jobs.rendition import Rendition, Variations, name_rendition, names_ca
 from clipd.jobs.truth import OutputFacts, SpanFacts, Truth, source_facts
 from clipd.media.ahead import ahead
 from clipd.media.audio import LAYOUTS, Sound
-from clipd.media.decode import IndexWrong, frames
+from clipd.media.decode import IndexWrong
 from clipd.media.door import Limits
 from clipd.media.encode import EncodedSound, writing
 from clipd.media.images import write_jpeg
-from clipd.media.picture import CROPPABLE, Reshaper
 from clipd.media.versions import library_versions
 from clipd.model.artifact import Artifact
 from clipd.model.clip import Clip
@@ -196,12 +195,14 @@ def _make(clip: Clip, renditions: Sequence[Rendition], settings: Settings, conte
     own = [rendition for rendition in renditions if rendition.processor is None]
     made = _render(clip, own, settings, context, source) if own else _Made((), {}, (), 0.0)
     foreign: list[Artifact] = []
+    warnings = list(made.warnings)
     for rendition in renditions:
         if rendition.processor is not None:
-            geometry = _geometry(clip, rendition, settings, source)
-            foreign += process(clip, rendition, geometry, source, context)
+            decoded = Decoded(source, context.limits, context.threads, exactly=False)
+            foreign += process(clip, rendition, _geometry(clip, rendition, settings, source), decoded, context)
+            warnings += decoded.warnings()
     artifacts = sorted((*made.artifacts, *foreign), key=lambda artifact: artifact.role != "video")
-    return _Made(tuple(artifacts), made.outputs, made.warnings, made.proof_cpu)
+    return _Made(tuple(artifacts), made.outputs, tuple(warnings), made.proof_cpu)
 
 
 def _render(
@@ -219,6 +220,7 @@ def _render(
                 _geometry(clip, rendition, settings, source),
                 _chosen(section, sounds),
                 source.rate,
+                source.is_constant,
             )
             render = Render(
                 rendition,
@@ -231,23 +233,25 @@ def _render(
             )
             stack.callback(render.encoder.abandon)
             renders.append(render)
-        _feed(renders, sounds, context, source)
+        warnings += _feed(renders, sounds, context, source)
     for sound in sounds:
         warnings += sound.facts.notes(sound.track)
     return _prove(renders, settings, context, source, warnings)
 
 
-def _feed(renders: Sequence[Render], sounds: Sequence[Sound], context: Context, source: Footage) -> None:
-    """Decodes the span once and gives each picture, and the sound up to its end, to every output."""
+def _feed(renders: Sequence[Render], sounds: Sequence[Sound], context: Context, source: Footage) -> Iterator[str]:
+    """Decodes the span once and gives each picture, and the sound up to its end, to every output.
+
+    Returns what was met in the pictures.
+    """
     total = source.span.count
-    canonical = CROPPABLE.get(source.info.video.pix_fmt)
-    reshaper = Reshaper(canonical, threads=context.threads) if canonical else None
-    stream = frames(source.path, source.info, source.index, source.span, context.limits, threads=context.threads)
-    with closing(ahead(stream, WAITING_PICTURES)) as pictures, closing(ahead(_heard(renders, sounds), 2)) as heard:
+    exactly = any(render.format.is_exact for render in renders)
+    decoded = Decoded(source, context.limits, context.threads, exactly=exactly)
+    stream = ahead(decoded.pictures(), WAITING_PICTURES)
+    with closing(stream) as pictures, closing(ahead(_heard(renders, sounds), 2)) as heard:
         heard_until = Fraction(0)
-        for done, (number, decoded) in enumerate(pictures):
+        for done, (number, frame) in enumerate(pictures):
             context.checkpoint("encoding", done, total)
-            frame = reshaper.fit(decoded, decoded.width, decoded.height) if reshaper else decoded
             for render in renders:
                 render.take(number, frame)
             while sounds and heard_until < source.after(number) - source.start:
@@ -257,6 +261,7 @@ def _feed(renders: Sequence[Render], sounds: Sequence[Sound], context: Context, 
     for render in renders:
         context.checkpoint("finishing the files", total, total)
         render.encoder.finish()
+    return decoded.warnings()
 
 
 def _heard(renders: Sequence[Render], sounds: Sequence[Sound]) -> Iterator[tuple[Fraction, Sequence[_Encoded]]]:
@@ -307,7 +312,7 @@ def _sounds(
     sounds: list[Sound] = []
     warnings: list[str] = []
     for track in tracks:
-        if track.channels not in LAYOUTS:
+        if track.channels and track.channels not in LAYOUTS:
             warnings.append(f"audio track {track.index} has {track.channels} channels and is left out; 8 are possible")
             continue
         end = source.after(source.span.last)

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from clipd.errors import Rejected
 from clipd.jobs.truth import SpanFacts
 from clipd.media import index as frame_index
+from clipd.media.decode import frames
 from clipd.media.door import Limits
+from clipd.media.encode import Picture
 from clipd.media.index import FrameIndex
+from clipd.media.picture import CROPPABLE, Reshaper
 from clipd.media.probe import SourceInfo, probe
 from clipd.model.timespan import FrameSpan, Span
 
@@ -36,6 +40,12 @@ class Footage:
         return self.index.count / max(self.index.time(self.index.count), self.index.time_base)
 
     @property
+    def is_constant(self) -> bool:
+        """Does every frame of the span last as long as the others, to a tick?"""
+        steps = np.diff(self.index.pts[self.span.first : self.span.last + 1])
+        return not len(steps) or int(steps.max()) - int(steps.min()) <= 1
+
+    @property
     def start(self) -> Fraction:
         """When the first picture is shown, in seconds on the file's clock."""
         return int(self.index.pts[self.span.first]) * self.index.time_base
@@ -55,9 +65,64 @@ class Footage:
         yield from self.info.notes
         if not self.info.audio:
             yield "the source has no audio"
-        steps = np.diff(self.index.pts[self.span.first : self.span.last + 1])
-        if len(steps) and int(steps.max()) - int(steps.min()) > 1:
+        if not self.is_constant:
             yield "variable frame rate: every frame keeps its own time"
+
+
+class Decoded:
+    """The pictures of `footage`, all of the size and layout that its video begins with.
+
+    Some videos change both on the way (calls over a network, recordings joined). Then pictures are scaled to what the
+    video began with, or, if they are wanted `exactly`, refused. Once they are through, `warnings` tell what was met.
+    """
+
+    def __init__(self, footage: Footage, limits: Limits, threads: int, *, exactly: bool) -> None:
+        self.footage = footage
+        self._limits, self._threads, self._exactly = limits, threads, exactly
+        self._damaged: list[int] = []
+        self._changed: list[int] = []
+
+    def pictures(self) -> Iterator[tuple[int, Picture]]:
+        """Every picture of the span with its number, upright, in a layout that can be cut at any pixel.
+
+        Raises:
+            Rejected: one is of another size or layout, and `exactly` was asked for. MediaError: as `decode.frames`.
+        """
+        footage, video = self.footage, self.footage.info.video
+        layout = CROPPABLE.get(video.pix_fmt, video.pix_fmt)
+        reshaper = Reshaper(layout, threads=self._threads)
+        kind = _kind(video.width, video.height, video.pix_fmt)
+        stream = frames(footage.path, footage.info, footage.index, footage.span, self._limits, threads=self._threads)
+        for number, picture in stream:
+            if picture.is_corrupt:
+                self._damaged.append(number)
+            found = _kind(picture.width, picture.height, picture.format.name)
+            if found != kind:
+                if self._exactly:
+                    raise Rejected(
+                        f"frame {number} is {found}, but {footage.path.name} begins as {kind}; a lossless file holds "
+                        "one kind of picture: cut before or after the change, or make h264 only"
+                    )
+                self._changed.append(number)
+            yield number, reshaper.fit(picture, video.width, video.height)
+
+    def warnings(self) -> Iterator[str]:
+        """What was met in the pictures delivered so far."""
+        if self._damaged:
+            some = ", ".join(map(str, self._damaged[:10])) + (", ..." if len(self._damaged) > 10 else "")
+            yield (
+                f"the source is damaged: {len(self._damaged)} frames could be decoded in part only ({some}), "
+                "and those that build on them may show it"
+            )
+        if self._changed:
+            yield (
+                f"the source changes its size or pixel format at frame {self._changed[0]}; {len(self._changed)} frames "
+                "were scaled to what it begins with"
+            )
+
+
+def _kind(width: int, height: int, pixels: str) -> str:
+    return f"{width}x{height} {pixels.replace('yuvj', 'yuv')}"
 
 
 def open_footage(path: Path, span: Span, limits: Limits, cache: Path | None, progress: Progress) -> Footage:

@@ -21,15 +21,14 @@ from pydantic import model_validator
 
 from clipd.errors import ClipdError, MediaError, Rejected
 from clipd.jobs.context import Context
-from clipd.jobs.footage import Footage
+from clipd.jobs.footage import Decoded, Footage
 from clipd.jobs.geometry import Geometry
 from clipd.jobs.rendition import Rendition
 from clipd.media.crop import Cropper, has_odd_chroma
-from clipd.media.decode import frames
 from clipd.media.door import Limits
 from clipd.media.images import rgb_array
 from clipd.media.inspect import inspect
-from clipd.media.picture import CROPPABLE, Reshaper
+from clipd.media.picture import Reshaper
 from clipd.model.artifact import Artifact, Role
 from clipd.model.clip import Clip
 from clipd.model.crop import Variation
@@ -127,7 +126,7 @@ def load(name: str) -> Function:
     return loaded
 
 
-def process(clip: Clip, rendition: Rendition, geometry: Geometry, footage: Footage, context: Context) -> list[Artifact]:
+def process(clip: Clip, rendition: Rendition, geometry: Geometry, decoded: Decoded, context: Context) -> list[Artifact]:
     """Lets the function that `rendition` names make its files; they are checked, proven and hashed.
 
     Raises:
@@ -135,8 +134,9 @@ def process(clip: Clip, rendition: Rendition, geometry: Geometry, footage: Foota
     """
     name = rendition.processor or ""
     function = load(name)
+    footage = decoded.footage
     description = _describe(clip, rendition, geometry, footage)
-    pictures = _pictures(geometry, footage, context)
+    pictures = _pictures(geometry, decoded, context)
     try:
         produced = list(function(description, pictures, context.staging))
     except ClipdError:
@@ -169,16 +169,12 @@ def _describe(clip: Clip, rendition: Rendition, geometry: Geometry, footage: Foo
     )
 
 
-def _pictures(geometry: Geometry, footage: Footage, context: Context) -> Iterator[Frame]:
-    info, index, span = footage.info, footage.index, footage.span
+def _pictures(geometry: Geometry, decoded: Decoded, context: Context) -> Iterator[Frame]:
+    index, span = decoded.footage.index, decoded.footage.span
     cropper, rgb = Cropper(), Reshaper("rgb24", threads=context.threads)
-    canonical = CROPPABLE.get(info.video.pix_fmt)
-    reshaper = Reshaper(canonical, threads=context.threads) if canonical else None
     start = index.time(span.first)
-    stream = frames(footage.path, info, index, span, context.limits, threads=context.threads)
-    for done, (number, decoded) in enumerate(stream):
+    for done, (number, frame) in enumerate(decoded.pictures()):
         context.checkpoint("processing", done, span.count)
-        frame = reshaper.fit(decoded, decoded.width, decoded.height) if reshaper else decoded
         rect = geometry.at(number)
         if has_odd_chroma(frame.format, rect):
             frame = rgb.fit(frame, frame.width, frame.height)  # while the colours still lie where they belong

@@ -39,6 +39,7 @@ class Wanted:
     geometry: Geometry
     sounds: Sequence[Sound]
     rate: Fraction
+    is_constant: bool
 
 
 def source_times(index: FrameIndex, span: FrameSpan) -> Ticks:
@@ -63,7 +64,9 @@ class Render:
         scaler: str,
     ) -> None:
         geometry = wanted.geometry
-        pictures = Pictures(wanted.info.video, geometry.width, geometry.height, wanted.rate)
+        pictures = Pictures(
+            wanted.info.video, geometry.width, geometry.height, wanted.rate, is_constant=wanted.is_constant
+        )
         self.rendition, self.format, self.wanted = rendition, format, wanted
         self.recipe, self._warnings = format.recipe(settings, pictures, wanted.sounds)
         self.path = staging / f"{rendition.stem}.{self.recipe.extension}"
@@ -124,9 +127,10 @@ class Render:
                 f"the finest .{self.recipe.extension} has"
             )
         if (geometry.width, geometry.height) != geometry.wanted:
+            fate = "pictures are scaled to that" if geometry.is_scaled else "the last column or row is cut off"
             yield (
                 f"{name}: {geometry.wanted[0]}x{geometry.wanted[1]} became {geometry.width}x{geometry.height}; "
-                f"{self.format.name} needs even sizes, the last column or row is cut off"
+                f"{self.format.name} needs even sizes, {fate}"
             )
         if self._clamped:
             yield f"{name}: the crop reached outside the picture in {self._clamped} frames and was moved inside"

@@ -54,7 +54,11 @@ class AudioRecipe:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides how a file is written. `rate` is the nominal frame rate; times come with each frame."""
+    """All that decides how a file is written. `rate` is the nominal frame rate; times come with each frame.
+
+    A rate of None is written nowhere. Matroska would make it every picture's duration, and programs that go by it drop
+    pictures that lie closer together.
+    """
 
     extension: str
     codec: str
@@ -62,7 +66,7 @@ class Recipe:
     width: int
     height: int
     time_base: Fraction
-    rate: Fraction
+    rate: Fraction | None
     sar: Fraction
     color: ColorTags
     options: dict[str, str]
@@ -127,12 +131,12 @@ class Encoder:
 
     def _add_video(self, recipe: Recipe, threads: int) -> VideoStream:
         stream = cast(
-            VideoStream, self._container.add_stream(recipe.codec, rate=recipe.rate, options=dict(recipe.options))
+            VideoStream, self._container.add_stream(recipe.codec, rate=recipe.rate or 25, options=dict(recipe.options))
         )
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = recipe.width, recipe.height, recipe.pixels
         context.time_base = stream.time_base = recipe.time_base
-        context.framerate = recipe.rate
+        context.framerate = recipe.rate or Fraction(0)
         context.sample_aspect_ratio = recipe.sar
         context.color_primaries, context.color_trc = recipe.color.primaries, recipe.color.transfer
         context.colorspace, context.color_range = recipe.color.space, recipe.color.range

@@ -43,7 +43,6 @@ class Found:
     height: int
     time_base: Fraction
     times: NDArray[np.int64]
-    end: int
     sync_frames: int
     audio: tuple[AudioFound, ...]
 
@@ -51,11 +50,6 @@ class Found:
     def frames(self) -> int:
         """How many pictures the file holds."""
         return len(self.times)
-
-    @property
-    def seconds(self) -> Fraction:
-        """From the first picture's start to the last one's end."""
-        return (self.end - int(self.times[0])) * self.time_base if len(self.times) else Fraction(0)
 
 
 def inspect(path: Path, limits: Limits, threads: int, tick: Callable[[], None] = lambda: None) -> Found:
@@ -69,7 +63,7 @@ def inspect(path: Path, limits: Limits, threads: int, tick: Callable[[], None] =
         only(container, video)
         container.seek(0)
         stamps = sorted(
-            (packet.pts, packet.duration or 0, packet.is_keyframe)
+            (packet.pts, packet.is_keyframe)
             for packet in container.demux(video)
             if packet.size and packet.pts is not None
         )
@@ -85,8 +79,7 @@ def inspect(path: Path, limits: Limits, threads: int, tick: Callable[[], None] =
             height=context.height,
             time_base=video.time_base or Fraction(1, 1000),
             times=np.array([stamp[0] for stamp in stamps], np.int64),
-            end=stamps[-1][0] + stamps[-1][1],
-            sync_frames=sum(stamp[2] for stamp in stamps),
+            sync_frames=sum(stamp[1] for stamp in stamps),
             audio=audio,
         )
 

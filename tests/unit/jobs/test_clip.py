@@ -408,3 +408,50 @@ def test_colours_are_the_same_whatever_the_source_is_tagged(
         for wanted, got in zip(before.decode(video=0), after.decode(video=0), strict=True):
             difference = got.to_ndarray(format="rgb24").astype(int) - wanted.to_ndarray(format="rgb24")
             assert np.abs(difference.mean((0, 1))).max() < 2
+
+
+def two_kinds(folder: Path) -> Path:
+    """30 frames of 96x64, then 30 of 160x96."""
+    parts = [
+        make(folder / "a.ts", count=30, size=(96, 64)),
+        make(folder / "b.ts", count=30, size=(160, 96), pts=range(30, 60)),
+    ]
+    whole = folder / "v.ts"
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return whole
+
+
+def test_pictures_that_change_their_size_are_never_called_lossless(export: Run, tmp_path: Path) -> None:
+    with pytest.raises(Rejected, match="frame 30 is 160x96 yuv420p, but v.ts begins as 96x64 yuv420p"):
+        export(two_kinds(tmp_path), FrameSpan(20, 40), CropPath(((0, Rect(9, 9, 40, 40)),)))
+
+
+def test_pictures_that_change_their_size_are_scaled_for_h264_and_that_is_said(export: Run, tmp_path: Path) -> None:
+    result = export(two_kinds(tmp_path), FrameSpan(20, 40), CropPath(((0, Rect(9, 9, 40, 40)),)), formats=("h264",))
+    assert len(decoded(tmp_path / "staging" / name_of(result, ".mp4"))) == 21
+    assert any("at frame 30; 11 frames were scaled" in warning for warning in result.truth.warnings)
+
+
+def test_damaged_pictures_are_named(export: Run, tmp_path: Path) -> None:
+    source = make(tmp_path / "v.mp4", "mpeg4", count=60, size=(320, 240))
+    with av.open(str(source)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][31]
+    data = bytearray(source.read_bytes())
+    for at in range(packet.pos + packet.size // 2, packet.pos + packet.size - 8):
+        data[at] ^= 0x5A
+    source.write_bytes(data)
+    with av.open(str(source)) as container:
+        damaged = [number for number, frame in enumerate(container.decode(video=0)) if frame.is_corrupt]
+    assert damaged
+    result = export(source, FrameSpan(0, 55))
+    assert any(f"({damaged[0]}" in warning for warning in result.truth.warnings if "damaged" in warning)
+
+
+def test_matroska_of_a_variable_rate_names_no_rate(export: Run, tmp_path: Path) -> None:
+    times = [0, 3000, 6000, 6900, 9000, 20000, 21000, 29000]
+    source = make(tmp_path / "v.mp4", pts=times, time_base=Fraction(1, 90000))
+    result = export(source, FrameSpan(0, 7))
+    with av.open(str(tmp_path / "staging" / name_of(result, ".mkv"))) as container:
+        assert container.streams.video[0].average_rate is None
+    for name in (name_of(result, ".mkv"), name_of(result, ".mp4")):
+        assert result.truth.outputs[name].seconds == pytest.approx(result.truth.delivered.end_seconds, abs=0.001)
