@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -104,12 +104,13 @@ def _make_way(layout: Layout, job: str, target: Path, now: datetime) -> Path | N
             f"{layout.relative(target)} is already the output of another clip ({clip}); rename one of the two clips, "
             "or remove that file if the other clip is gone"
         )
+    return next(aside for aside in _names_aside(target, now) if atomic.publish(target, aside, replace=False))
+
+
+def _names_aside(target: Path, now: datetime) -> Iterator[Path]:
     for number in count(1):
-        ending = f"before-clipd-{now:%Y%m%dT%H%M%SZ}{'' if number == 1 else f'-{number}'}{target.suffix}"
-        aside = target.with_name(f"{target.stem}.{ending}")
-        if atomic.publish(target, aside, replace=False):
-            return aside
-    raise AssertionError  # there is always another number
+        which = "" if number == 1 else f"-{number}"
+        yield target.with_name(f"{target.stem}.before-clipd-{now:%Y%m%dT%H%M%SZ}{which}{target.suffix}")
 
 
 def owner(output: Path) -> str | None:

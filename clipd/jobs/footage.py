@@ -100,8 +100,8 @@ class Decoded:
             if found != kind:
                 if self._exactly:
                     raise Rejected(
-                        f"frame {number} is {found}, but {footage.path.name} begins as {kind}; a lossless file holds "
-                        "one kind of picture: cut before or after the change, or make h264 only"
+                        f"frame {number} is {found}, but {footage.path.name} begins as {kind}; "
+                        "lossless files are made of pictures like the first only: end the clip before, or make h264"
                     )
                 self._changed.append(number)
             yield number, reshaper.fit(picture, video.width, video.height)
