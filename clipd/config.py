@@ -7,7 +7,7 @@ A wrong setting is told with file, line, key and what would be right; an unknown
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -168,10 +168,14 @@ def load(root: Path, file: Path | None, flags: Mapping[str, Any] | None = None) 
         content["root"] = root
     try:
         config = Config(**content)
+    except ValidationError as error:
+        positions = {} if file is None else _positions(file.read_text(encoding="utf-8"))
+        raise ConfigError(_words(error, lambda path: _origin(path, file, positions))) from error
+    try:
         if flags:
             config = _with_flags(config, flags)
     except ValidationError as error:
-        raise ConfigError(_words(error, file)) from error
+        raise ConfigError(_words(error, lambda _: "command line")) from error
     return config.model_copy(update={"root": config.root.absolute()})
 
 
@@ -219,21 +223,26 @@ def _read(file: Path) -> dict[str, Any]:
     return content
 
 
-def _words(error: ValidationError, file: Path | None) -> str:
+def _words(error: ValidationError, origin: Callable[[tuple[str, ...]], str]) -> str:
+    """A line for each wrong setting: where it was set, its name and value, and what would be right."""
     lines = []
-    positions = {} if file is None else _positions(file.read_text(encoding="utf-8"))
-    for problem in error.errors():
-        path = tuple(str(part) for part in problem["loc"])
-        key = ".".join(path)
-        variables = [ENVIRONMENT_PREFIX + "__".join(path[:n]).upper() for n in range(len(path), 0, -1)]
-        if variable := next((name for name in variables if name in os.environ), None):
-            where = f"environment variable {variable}"
-        else:
-            line = next((positions[path[:n]] for n in range(len(path), 0, -1) if path[:n] in positions), None)
-            where = f"{file}, line {line}" if line is not None else "command line or default"
+    problems = [(tuple(str(part) for part in problem["loc"]), problem) for problem in error.errors()]
+    for path, problem in problems:
+        if any(other[: len(path)] == path != other for other, _ in problems):
+            continue  # a part of it is wrong: that one is told
         value = "" if path[0] in UNSHOWN else f" = {problem['input']!r}"
-        lines.append(f"{where}: {key}{value}: {_mend(problem, path)}")
+        lines.append(f"{origin(path)}: {'.'.join(path)}{value}: {_mend(problem, path)}")
     return "\n".join(lines)
+
+
+def _origin(path: tuple[str, ...], file: Path | None, positions: Mapping[tuple[str, ...], int]) -> str:
+    """Where the setting `path`, or the section around it, was set."""
+    above = [path[:n] for n in range(len(path), 0, -1)]
+    variables = [ENVIRONMENT_PREFIX + "__".join(part).upper() for part in above]
+    if variable := next((name for name in variables if name in os.environ), None):
+        return f"environment variable {variable}"
+    line = next((positions[part] for part in above if part in positions), None)
+    return f"{file}, line {line}" if line is not None else "default"
 
 
 def _mend(problem: Any, path: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from clipd.cli.app import tell
 from clipd.cli.run import flags_of, formats_of, serve
 from clipd.errors import ClipdError
 
@@ -51,8 +52,7 @@ def main() -> int:
         )
         return serve(given.root, given.config, flags, once=not given.daemon, dry_run=given.dry_run)
     except ClipdError as error:
-        print(error, file=sys.stderr)
-        return 2
+        return tell(error)
 
 
 if __name__ == "__main__":

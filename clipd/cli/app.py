@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from clipd import __version__
 from clipd.config import Config, find, load
@@ -22,8 +23,21 @@ WRONG_USAGE = 2
 Root = Annotated[Path | None, typer.Option("--root", help="The tree; else the one at or above this folder.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A settings file other than ROOT/clipd.yaml.")]
 
+
+class InOrder(TyperGroup):
+    """The commands in the order of a day's work; one that is not named in `DAY` comes last."""
+
+    DAY = ("init", "demo", "run", "status", "why", "mark", "check", "cancel", "schema")
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names for the help."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: self.DAY.index(name) if name in self.DAY else len(self.DAY))
+
+
 app = typer.Typer(
     name="clipd",
+    cls=InOrder,
     help="Turns a folder tree into a video-cutting service.",
     no_args_is_help=True,
     add_completion=False,
@@ -45,6 +59,11 @@ def say(text: str, style: str | None = None) -> None:
     out.print(plain(text), style=style, markup=False)
 
 
+def counted(count: int, thing: str) -> str:
+    """`1 worker`, `2 workers`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def main() -> None:
     """Run a command; errors are one or a few lines for a person, wrong usage and settings exit with 2."""
     import clipd.cli.edit
@@ -55,17 +74,14 @@ def main() -> None:
 
     try:
         app()
-    except (ConfigError, NoTree) as error:
-        err.print(plain_lines(error), style="red", markup=False)
-        sys.exit(WRONG_USAGE)
     except ClipdError as error:
-        err.print(plain_lines(error), style="red", markup=False)
-        sys.exit(1)
+        sys.exit(tell(error))
 
 
-def plain_lines(error: Exception) -> str:
-    """The words of an error, fit for a terminal, line by line."""
-    return "\n".join(plain(line) for line in str(error).splitlines())
+def tell(error: ClipdError) -> int:
+    """Print the words of `error`, line by line; the exit code that it amounts to."""
+    err.print("\n".join(plain(line) for line in str(error).splitlines()), style="red", markup=False)
+    return WRONG_USAGE if isinstance(error, ConfigError | NoTree) else 1
 
 
 def _version(wanted: bool) -> None:

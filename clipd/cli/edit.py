@@ -21,10 +21,8 @@ from clipd.tree.marker import require_same_share
 
 @app.command()
 def mark(
-    sidecar: Annotated[Path, typer.Argument(metavar="SIDECAR")],
-    clips: Annotated[
-        list[str] | None, typer.Argument(metavar="[CLIP ...]", help="Names or ids; none means all.")
-    ] = None,
+    sidecar: Annotated[Path, typer.Argument(metavar="SIDECAR", help="The sidecar, from any folder.")],
+    clips: Annotated[list[str] | None, typer.Argument(metavar="CLIP", help="Names or ids; none means all.")] = None,
     status: Annotated[str, typer.Option("--as", help="process, draft, or any word of your own.")] = Status.PROCESS,
     root: Root = None,
     config: ConfigFile = None,

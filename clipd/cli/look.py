@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from clipd.cli.app import ConfigFile, Root, app, out, say, tree
+from clipd.cli.app import ConfigFile, Root, app, counted, out, say, tree
 from clipd.config import Config
 from clipd.errors import ClipdError, Rejected
 from clipd.log import plain
@@ -40,8 +40,7 @@ def status(
         out.print_json(json.dumps(_plain(found), default=str))
         return
     _show_daemons(found)
-    for state in STATES if everything else STATES[:-1]:
-        _show(state, found.of(state), None if everything else SHOWN)
+    _show_clips(found, everything)
     for path, why in found.unreadable:
         say(f"not read  {path}: {why}", style="yellow")
     counts = ((len(found.of(state)), state) for state in STATES)
@@ -68,7 +67,9 @@ def why(
     for item in items:
         say(f"{item.clip}: {item.state}: {_story(item)}")
     if not items:
-        unread = f"; {len(found.unreadable)} sidecars cannot be read (clipd check)" if found.unreadable else ""
+        unread = (
+            f"; {counted(len(found.unreadable), 'sidecar')} cannot be read (clipd check)" if found.unreadable else ""
+        )
         raise Rejected(f"no clip {what!r} in {layout.relative(layout.sidecars)}{unread}")
 
 
@@ -90,7 +91,9 @@ def _why_sidecar(settings: Config, layout: Layout, path: Path) -> str:
 
 @app.command()
 def check(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH ...]", help="Sidecars, videos, folders.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH", help="Sidecars, videos, folders; none means all.")
+    ] = None,
     root: Root = None,
     config: ConfigFile = None,
 ) -> None:
@@ -108,7 +111,7 @@ def check(
 
 
 @app.command()
-def schema(what: Annotated[Literal["sidecar", "config"], typer.Argument()]) -> None:
+def schema(what: Annotated[Literal["sidecar", "config"], typer.Argument(metavar="sidecar|config")]) -> None:
     """Print the JSON Schema of sidecars or of the settings."""
     content: Any = sidecar.schema() if what == "sidecar" else Config.model_json_schema()
     print(json.dumps(content, indent=2))
@@ -117,7 +120,7 @@ def schema(what: Annotated[Literal["sidecar", "config"], typer.Argument()]) -> N
 def _show_daemons(found: Overview) -> None:
     for daemon in found.daemons:
         events = "file events" if daemon.events else "polling"
-        say(f"daemon    {daemon.host} (process {daemon.pid}): {daemon.workers} workers, {events}")
+        say(f"daemon    {daemon.host} (process {daemon.pid}): {counted(daemon.workers, 'worker')}, {events}")
     if not found.daemons:
         say("daemon    none is running here; start one with: clipd run", style="yellow")
     if found.paused:
@@ -126,19 +129,22 @@ def _show_daemons(found: Overview) -> None:
         say(f"waiting   {found.gate.why}", style="yellow")
 
 
-def _show(title: str, items: tuple[Item, ...], limit: int | None) -> None:
-    if not items:
-        return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(width=9)
+def _show_clips(found: Overview, everything: bool) -> None:
+    """List the clips, one kind after the other: what runs first, what is done last."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(width=8)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for item in items[-limit:] if limit and title == "done" else items[:limit]:
-        story = "\n".join(item.outputs) if item.state == "done" and item.outputs else _story(item)
-        table.add_row(title, escape(plain(item.clip)), "\n".join(escape(plain(line)) for line in story.split("\n")))
-    out.print(table)
-    if limit and len(items) > limit:
-        say(f"{title:<9} and {len(items) - limit} more (--all)")
+    for state in STATES if everything else STATES[:-1]:
+        items = found.of(state)
+        hidden = 0 if everything else max(0, len(items) - SHOWN)
+        for item in items[hidden:] if state == "done" else items[: len(items) - hidden]:
+            story = item.outputs if item.state == "done" and item.outputs else _story(item).split("\n")
+            table.add_row(state, escape(plain(item.clip)), "\n".join(escape(plain(line)) for line in story))
+        if hidden:
+            table.add_row(state, f"and {hidden} more (--all)")
+    if table.row_count:
+        out.print(table)
 
 
 def _story(item: Item) -> str:

@@ -12,9 +12,10 @@ from rich.tree import Tree
 from clipd.cli.app import app, err, out, say
 from clipd.cli.run import serve
 from clipd.demo import prepare
+from clipd.errors import ConfigError
 from clipd.log import plain
 from clipd.newtree import from_clipper, make
-from clipd.tree.layout import Layout
+from clipd.tree.layout import CONFIG_NAME, Layout
 
 
 @app.command()
@@ -26,6 +27,11 @@ def init(
 ) -> None:
     """Make a tree: its folders, its marker, a commented clipd.yaml and the JSON Schemas."""
     overrides = None if clipper is None else from_clipper(clipper, folder)
+    if overrides is not None and (folder / CONFIG_NAME).exists():
+        raise ConfigError(
+            f"{folder / CONFIG_NAME} is there already and would stay as it is; move it away to take the settings from "
+            f"{clipper}, or write them into it"
+        )
     layout, written = make(folder, overrides)
     for path in written:
         say(f"wrote {layout.relative(path)}")

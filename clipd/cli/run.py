@@ -10,15 +10,13 @@ from pydantic import ByteSize
 from rich.table import Table
 
 from clipd import log
-from clipd.cli.app import ConfigFile, Root, app, out, say, tree
+from clipd.cli.app import ConfigFile, Root, app, counted, out, say, tree
 from clipd.config import Config, find, load
 from clipd.daemon import Daemon
 from clipd.errors import ConfigError
 from clipd.report.plan import Planned, Skipped, plan
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_same_share
-
-Names = Annotated[str | None, typer.Option(metavar="A,B")]
 
 
 @app.command()
@@ -162,13 +160,13 @@ def show_plan(settings: Config, layout: Layout) -> int:
         out.print(table)
     for step in skipped:
         say(f"skipped: {step.what}: {step.why}", style="yellow")
-    say(f"{made} files would be made, about {ByteSize(total).human_readable()}; {len(skipped)} skipped")
+    say(f"{counted(made, 'file')} would be made, about {ByteSize(total).human_readable()}; {len(skipped)} skipped")
     return 0
 
 
 def _row(step: Planned) -> tuple[str, ...]:
     span = f"{step.frames} ({step.first_frame}-{step.last_frame})"
-    output = f"{step.output} (replaces the present one)" if step.replaces else step.output
+    output = f"{step.output} (one is there already)" if step.replaces else step.output
     size = ByteSize(step.size_bytes).human_readable()
     return step.clip, span, f"{step.width}x{step.height}", size, step.source, output
 

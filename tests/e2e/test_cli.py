@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,106 @@ def test_a_clipper_tree_is_taken_over_wherever_its_folders_are(tmp_path: Path, f
     assert "match_goal.mp4" in tree.run("why", "goal").stdout
     assert "match_clips.json: goal done" in tree.run("why", str(sidecar)).stdout
     assert tree.run("mark", str(sidecar), "wrong", "--as", "draft").stdout == "wrong: Draft\n"
+
+
+def test_settings_taken_over_do_not_get_lost_in_a_tree_that_has_some(tree: Tree, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("directories: {source: {base: a, raw: b}, output: {base: a, clips: c, configs: d}}\n")
+    before = (tree.root / "clipd.yaml").read_bytes()
+    ended = tree.run("init", str(tree.root), "--from-clipper", str(config), expect=2)
+    assert "is there already" in ended.stderr
+    assert (tree.root / "clipd.yaml").read_bytes() == before
+    assert tree.run("init", str(tree.root)).stdout.startswith("videos go to")
+
+
+def test_the_help_lists_the_commands_in_the_order_of_a_day(tree: Tree) -> None:
+    words = tree.run("--help", COLUMNS="200").stdout
+    commands = ("init", "demo", "run", "status", "why", "mark", "check", "cancel", "schema")
+    places = [words.index(f"│ {command} ") for command in commands]
+    assert places == sorted(places)
+
+
+def test_status_lists_one_clip_a_line_in_columns_and_says_what_it_leaves_out(tree: Tree, film: Path) -> None:
+    tree.add_source(film, "match.mp4")
+    drafts = [clip(f"draft{number}", status="Draft") for number in range(3)]
+    tree.write_sidecar([clip("goal"), clip("too_long", 0, 99), *drafts])
+    tree.write_sidecar([clip(f"due{number}") for number in range(25)], video="absent")
+    tree.once("--formats", "h264", expect=1)
+    shown = [line.rstrip() for line in tree.run("status").stdout.splitlines()]
+    assert shown[0] == "daemon    none is running here; start one with: clipd run"
+    assert sum(line.startswith("waiting   absent / due") for line in shown) == 20
+    assert "waiting   and 5 more (--all)" in shown
+    assert any(line.startswith("failed    match / too_long  ") for line in shown)
+    (done,) = [line for line in shown if line.startswith("done      match / goal")]
+    assert done.endswith("data/prept/03_CLIPPED/h264/cam1/s1/match_goal.mp4")
+    assert not any("draft" in line for line in shown)
+    assert "0 running, 25 waiting, 1 failed, 1 done, 3 idle" in shown
+    everything = tree.run("status", "--all").stdout
+    assert everything.count("absent / due") == 25
+    assert everything.count("idle      match / draft") == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--formats", "gif"), "command line: clips.formats.0 = 'gif': input should be 'h264' or 'ffv1'\n"),
+        (("--max-workers", "-1"), "command line: workers.max_workers = -1: "),
+        (("--interval", "0"), "command line: watch.interval_seconds = 0.0: "),
+        (("--crop-variations", "tall"), "command line: clips.variations.variations.0 = 'tall': "),
+        (("--formats", "h264", "--both-formats"), "give one of --formats, --cv-optimized and --both-formats\n"),
+    ],
+)
+def test_a_wrong_flag_is_told_as_a_flag(tree: Tree, arguments: tuple[str, ...], words: str) -> None:
+    ended = tree.run("run", "--once", *arguments, expect=2)
+    assert ended.stderr.startswith(words)
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_wrong_setting_is_told_with_its_line_or_its_variable(tree: Tree) -> None:
+    file = tree.root / "clipd.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("crf: 18.0", "crf: many").replace("rescan_seconds", "rescan_second"))
+    words = tree.run("check", expect=2).stderr
+    for wrong, mend in (("crf", "clips.h264.crf = 'many': "), ("rescan_second", "there is no setting of this name")):
+        line = next(n for n, line in enumerate(file.read_text().splitlines(), 1) if line.strip().startswith(wrong))
+        assert any(f"clipd.yaml, line {line}: " in told and mend in told for told in words.splitlines())
+    file.write_text(text)
+    words = tree.run("check", expect=2, CLIPD_CLIPS__H264__CRF="99").stderr
+    assert words.startswith("environment variable CLIPD_CLIPS__H264__CRF: clips.h264.crf = '99'")
+
+
+def test_mark_changes_nothing_but_the_clips_it_names(tree: Tree) -> None:
+    text = '{"clips": [ {"name": "a",   "status": "Draft"},\n\t{"name":"b","status":"Rejected", "zoom": 1.50} ]}'
+    sidecar = tree.write_sidecar(text)
+    assert "it has a, b" in tree.run("mark", str(sidecar), "c", expect=1).stderr
+    assert sidecar.read_text() == text
+    tree.run("mark", str(sidecar), "a", "--as", "PROCESS")
+    now = sidecar.read_text()
+    assert tree.clip(sidecar, "a")["status"] == "Process"
+    assert now.endswith(text[text.index(",\n\t") :])
+
+
+def test_an_unknown_clip_is_told_with_the_sidecars_that_could_not_be_read(tree: Tree) -> None:
+    tree.write_sidecar("[{")
+    words = tree.run("why", "goal", expect=1).stderr
+    assert words == "no clip 'goal' in data/prept/_configs; 1 sidecar cannot be read (clipd check)\n"
+
+
+def test_the_classic_script_does_what_clipd_run_does(tree: Tree, film: Path, tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "scripts" / "process_clips.py"
+
+    def classic(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(script), "--root", str(tree.root), *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    tree.add_source(film, "match.mp4")
+    sidecar = tree.write_sidecar([clip("goal", crop_keyframes={"0": [8, 8, 40, 30]})])
+    assert "2 files would be made" in classic("--both-formats", "--dry-run").stdout
+    assert classic("--cv-optimized", "--multi-crop", "--crop-variations", "original,wide").returncode == 0
+    assert [Path(path).name for path in tree.clip(sidecar, "goal")["export_path"]] == [
+        "match_goal.mkv",
+        "match_goal_wide.mkv",
+    ]
+    assert classic("--formats", "gif").returncode == 2
+    assert classic("--bogus").returncode == 2
+    assert classic("--root", str(tmp_path / "nowhere")).returncode == 2
