@@ -33,7 +33,8 @@ class Watchman:
         self._claim, self._origin, self._clock = claim, origin, clock
         self._still: Callable[[Wish], bool] = lambda wish: wish.due
         self._place = layout.at(job.origin)
-        self._seen: Look | None = look(self._place)
+        self._seen: Look | None = None
+        """How the file looked when the wish in it was last compared; the first look compares, too."""
         self._next = clock.monotonic()
         self._started = stamp(clock.now())
         self._stage = ""
@@ -61,7 +62,7 @@ class Watchman:
         """Look at the claim and, when its file changed, at the wish. Raises as `checkpoint` does."""
         self._claim.check()
         seen = look(self._place)
-        if seen == self._seen:
+        if seen is not None and seen == self._seen:
             return
         try:
             wish = self._origin.read(self._layout, self._job)
