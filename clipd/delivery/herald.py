@@ -99,7 +99,7 @@ class _Courier:
             )  # fmt: skip
             return
         self._queue.put(news)
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, name=f"hook {self.hook.way}", daemon=True)
             self._thread.start()
 

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from typing import IO
 
 from clipd.delivery.hooks.hook import Hook
 from clipd.delivery.hooks.news import PLACEHOLDER, News, Undelivered
@@ -33,34 +34,41 @@ def send(hook: Hook, news: News, given_up: threading.Event) -> None:
     command = [PLACEHOLDER.sub(lambda found: values[found[1]], argument) for argument in hook.command or ()]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_PREFIX)}
     environment.update({OWN_PREFIX + name.upper(): value for name, value in values.items()})
-    with tempfile.TemporaryFile() as said:
-        try:
+    try:
+        with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
+            told.write(news.body())
+            told.seek(0)
             process = subprocess.Popen(  # noqa: S603 - a list of arguments that the administrator wrote, no shell
                 command,
                 cwd=news.root,
                 env=environment,
-                stdin=subprocess.PIPE,
+                stdin=told,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
                 start_new_session=True,
             )
-        except OSError as error:
-            raise Undelivered(f"it cannot be run: {error.strerror}", hopeless=True) from None
-        try:
-            _talk(process, news.body(), hook.timeout_seconds, given_up)
-        finally:
-            _end(process)
-        if process.returncode:
-            said.seek(max(0, said.seek(0, os.SEEK_END) - TAIL_BYTES))
-            tail = said.read().decode("utf-8", "replace").strip()
-            raise Undelivered(f"it ended with code {process.returncode}{': ' + tail if tail else ''}")
+            try:
+                _wait(process, hook.timeout_seconds, given_up)
+            finally:
+                _end(process)
+            tail = _tail(said) if process.returncode else ""
+    except OSError as error:
+        gone = isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError)
+        raise Undelivered(f"it cannot be run: {error.strerror}", hopeless=gone) from None
+    if process.returncode:
+        raise Undelivered(f"it ended with code {process.returncode}{': ' + tail if tail else ''}")
 
 
-def _talk(process: subprocess.Popen[bytes], told: bytes, seconds: float, given_up: threading.Event) -> None:
+def _tail(said: IO[bytes]) -> str:
+    said.seek(max(0, said.seek(0, os.SEEK_END) - TAIL_BYTES))
+    return said.read().decode("utf-8", "replace").strip()
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, given_up: threading.Event) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            process.communicate(told, timeout=LOOK_SECONDS)
+            process.wait(min(LOOK_SECONDS, seconds))
         except subprocess.TimeoutExpired:
             if given_up.is_set():
                 raise Undelivered("it was stopped, clipd ends") from None
