@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 from pydantic import ByteSize
 
+from clipd.errors import Temporary
 from clipd.files import atomic
 from clipd.log import plain
 from clipd.model.setting import Section, setting
@@ -98,7 +99,14 @@ def data(snapshot: Snapshot) -> bytes:
 
 
 def page(snapshot: Snapshot, layout: Layout, settings: Settings) -> bytes:
-    """`status/index.html`."""
+    """`status/index.html`. Raises `Temporary` when its template does not fit (an upgrade is under way, say)."""
+    try:
+        return _page(snapshot, layout, settings)
+    except TemplateError as error:
+        raise Temporary(f"the status page cannot be made: {error}") from error
+
+
+def _page(snapshot: Snapshot, layout: Layout, settings: Settings) -> bytes:
     script = _templates().get_template("status.js.j2").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     text = _templates().get_template("status.html.j2").render(
@@ -178,6 +186,7 @@ def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("clipd.report"),
         autoescape=True,
+        auto_reload=False,  # an upgrade under a running daemon must not mix two versions
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

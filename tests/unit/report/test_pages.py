@@ -8,9 +8,12 @@ import json
 import re
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from clipd.errors import Temporary
 from clipd.report.pages import CHART_HEIGHT, Pages, Settings, bars, duration, link, page
 from clipd.report.snapshot import Disk, Failures, Hour, Queue, Snapshot, Unreadable
 from clipd.tree.layout import Directories, Layout
@@ -180,3 +183,9 @@ def test_a_tree_so_large_that_writing_takes_long_is_written_less_often(layout: L
     pages.written(100.0, 101.0, "a")
     assert not pages.due(115.0, "b", busy=True)
     assert pages.due(121.5, "b", busy=True)
+
+
+def test_a_template_of_another_version_costs_the_page_and_not_the_daemon(layout: Layout) -> None:
+    other = SimpleNamespace(recent=(), last_24_hours=snapshot().last_24_hours)
+    with pytest.raises(Temporary, match="status page"):
+        page(cast("Snapshot", other), layout, Settings())
