@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# Time is no property of the code here: on a busy machine any example may take long.
+settings.register_profile("clipd", deadline=None)
+settings.load_profile("clipd")
 
 
 @pytest.fixture(autouse=True)
