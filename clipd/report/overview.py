@@ -186,11 +186,11 @@ def _what_was_made(layout: Layout, job: str) -> tuple[str, tuple[str, ...]]:
         removal = read_removal(layout, job)
         if removal is not None and removal.receipt == newest.id:
             went = f"removed by retention on {removal.removed_at} ({removal.why}): {', '.join(removal.paths)}"
-            return f"{when}, {went}; set it to Process to make it again", newest.videos
-        return f"{when}, but gone since: {', '.join(missing)}; set it to Process to make it again", newest.videos
+            return f"{when}, {went}; set it to Process to make it again", newest.results
+        return f"{when}, but gone since: {', '.join(missing)}; set it to Process to make it again", newest.results
     count = len(newest.warnings)
     notes = f"; {count} note{'s' if count > 1 else ''} in the truth sheet" if count else ""
-    return f"{when}: {', '.join(newest.videos)}{notes}", newest.videos
+    return f"{when}: {', '.join(newest.results)}{notes}", newest.results
 
 
 def find(found: Overview, words: str) -> list[Item]:

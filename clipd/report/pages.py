@@ -32,6 +32,8 @@ from clipd.tree.layout import Layout
 
 COST_SHARE = 20
 """Writing takes at most a twentieth of the time: where a tree is so large that it takes long, it rests."""
+STALE_SECONDS = 60.0
+"""A page that was not written for this long says so, where the browser runs its script."""
 CHART_WIDTH, CHART_HEIGHT = 480, 96
 """The chart's own units; it is drawn as wide as there is room."""
 
@@ -112,6 +114,7 @@ def _page(snapshot: Snapshot, layout: Layout, settings: Settings) -> bytes:
     text = _templates().get_template("status.html.j2").render(
         s=snapshot,
         reload_seconds=settings.reload_seconds,
+        stale_seconds=max(STALE_SECONDS, 4 * settings.at_least_seconds),
         link=lambda path: link(layout, path),
         results=_results(layout, snapshot),
         bars=bars(snapshot.last_24_hours),

@@ -34,6 +34,8 @@ class Planned:
     """A rough guess, on the high side."""
     replaces: bool
     """Does a file of this name stand there already?"""
+    processor: str | None = None
+    """The operator's function that makes files whose names begin with `output`, instead of clipd."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,10 @@ def _planned(
     prepared = ClipKind().prepare(layout, job, wish.request(), settings)
     cut: Cut = prepared.request
     for made in clips.estimate(cut.clip, cut.renditions, settings, prepared.source, limits, cache):
-        output = layout.output(made.rendition.folder, f"{made.rendition.stem}.{made.extension}")
+        processor = made.rendition.processor
+        name = made.rendition.stem + ("" if processor else f".{made.extension}")
+        output = layout.output(made.rendition.folder, name)
         yield Planned(
             job.name, prepared.source_name, layout.relative(output), made.width, made.height,
-            made.span.count, made.span.first, made.span.last, made.size_bytes, output.exists(),
+            made.span.count, made.span.first, made.span.last, made.size_bytes, output.exists(), processor,
         )  # fmt: skip
