@@ -27,7 +27,10 @@ def retention(
     settings, layout = tree(root, config)
     require_same_share(layout)
     clock = SystemClock()
-    steps = [step for step in plan(layout, settings.retention.rules, clock.now()) if step is not None]
+    strange: list[str] = []
+    steps = [s for s in plan(layout, settings.retention.rules, clock.now(), strange.append) if s is not None]
+    for words in strange:
+        say(f"left alone: {words}", style="yellow")
     if not settings.retention.rules:
         say("there are no rules; write some under retention.rules in clipd.yaml", style="yellow")
     if not apply:

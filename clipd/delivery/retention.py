@@ -105,8 +105,12 @@ class Done:
     """Why it was kept."""
 
 
-def plan(layout: Layout, rules: Iterable[Rule], now: datetime) -> Iterator[Step | None]:
+def plan(
+    layout: Layout, rules: Iterable[Rule], now: datetime, left_alone: Callable[[str], None] = lambda _: None
+) -> Iterator[Step | None]:
     """What `rules` would remove at `now`, oldest first; None in between, so that the caller can do other things.
+
+    `left_alone` is told of outputs that are not looked at, because a link is on the way or their receipt is wrong.
 
     Raises:
         Deferred: the tree is not there.
@@ -114,7 +118,7 @@ def plan(layout: Layout, rules: Iterable[Rule], now: datetime) -> Iterator[Step 
     """
     rules = tuple(rules)
     products: list[Product] = []
-    for found in _products(layout) if rules else ():
+    for found in _products(layout, left_alone) if rules else ():
         products.extend(found)
         yield None
     products.sort(key=lambda product: (product.published_at, product.video.path))
@@ -159,11 +163,14 @@ def sweep(
     layout: Layout, settings: Settings, claims: lease.Settings, clock: Clock, say: Callable[[str], None]
 ) -> Iterator[None]:
     """Remove what the rules say, one step at a time; `say` is told of every removal and of what could not be."""
-    steps = []
-    for step in plan(layout, settings.rules, clock.now()):
+    steps: list[Step] = []
+    strange: list[str] = []
+    for step in plan(layout, settings.rules, clock.now(), strange.append):
         if step is not None:
             steps.append(step)
         yield
+    if strange:
+        say(f"retention: {len(strange)} outputs are left alone: {strange[0]}")
     for step in steps:
         try:
             done = remove(layout, step, claims, clock)
@@ -177,16 +184,16 @@ def sweep(
         yield
 
 
-def _products(layout: Layout) -> Iterator[list[Product]]:
+def _products(layout: Layout, left_alone: Callable[[str], None]) -> Iterator[list[Product]]:
     """The standing products of each job, by its newest receipt: former ones were replaced or withdrawn."""
     require_root(layout)
     folder = layout.all_receipts
     for job in sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else ():
         if receipts := records.read_receipts(layout, job):
-            yield list(_standing(layout, receipts[-1]))
+            yield list(_standing(layout, receipts[-1], left_alone))
 
 
-def _standing(layout: Layout, receipt: Receipt) -> Iterator[Product]:
+def _standing(layout: Layout, receipt: Receipt, left_alone: Callable[[str], None]) -> Iterator[Product]:
     removal = read_removal(layout, receipt.job)
     begun = removal.paths if removal is not None and removal.receipt == receipt.id else ()
     for video in (output for output in receipt.outputs if output.role == "video"):
@@ -203,8 +210,8 @@ def _standing(layout: Layout, receipt: Receipt) -> Iterator[Product]:
                     receipt, video, tuple(companions), PurePosixPath(_below(layout, video)).parts[0],
                     _camera(layout, receipt), _moment(receipt.published_at), stands,
                 )  # fmt: skip
-        except (ClipdError, ValueError):
-            continue  # a link on the way, a path outside, a damaged receipt: not ours to remove
+        except (ClipdError, ValueError) as error:
+            left_alone(f"{video.path}: {error}")
 
 
 def _stands(layout: Layout, output: Output) -> bool:
