@@ -593,4 +593,6 @@ class Daemon:
             scanned_at=self._scanned_at,
             scan_seconds=self._scan_seconds,
             work=self._work,
+            hooks_failed=self._steering.hooks.failed,
+            hooks_dropped=self._steering.hooks.dropped,
         )
