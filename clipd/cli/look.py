@@ -122,7 +122,8 @@ def _show_daemons(found: Overview) -> None:
         events = "file events" if daemon.events else "polling"
         say(f"daemon    {daemon.host} (process {daemon.pid}): {counted(daemon.workers, 'worker')}, {events}")
         if daemon.hooks_failed or daemon.hooks_dropped:
-            say(f"hooks     {daemon.hooks_failed} news failed, {daemon.hooks_dropped} dropped (see the log)", style="yellow")
+            missed = f"{daemon.hooks_failed} news failed, {daemon.hooks_dropped} dropped"
+            say(f"hooks     {missed}; the log of {daemon.host} says why", style="yellow")
     if not found.daemons:
         say("daemon    none is running here; start one with: clipd run", style="yellow")
     if found.paused:
