@@ -148,7 +148,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
             job.id, revision, run, job.name, job.origin, job.key, wish.answered, outputs, place.host,
             stamp(started), stamp(place.clock.now()), (*prepared.notes, *result.warnings, *kept),
         ))  # fmt: skip
-    logger.info("published: {}", ", ".join(receipt.videos))
+    logger.info("published: {}", ", ".join(receipt.results))
     if gone := withdraw(place.layout, receipts, outputs):
         logger.info("withdrawn, as they no longer apply: {}", ", ".join(gone))
     return receipt
@@ -189,11 +189,11 @@ def _require_unchanged(prepared: Prepared, source: Identity) -> None:
 def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: Receipt) -> Outcome:
     """Write the outputs into the clip, then close. What is published is never called failed."""
     try:
-        written = _answer(job, place, wish, Answer(receipt.videos, status=Status.COMPLETE))
+        written = _answer(job, place, wish, Answer(receipt.results, status=Status.COMPLETE))
     except Temporary as error:
         attempts.end(place.layout, record, place.clock.now(), last_error=str(error))
         words = f"finished, but the answer cannot be written yet: {error}"
-        return Outcome(Verdict.DEFERRED, words, receipt.videos, place.retry.deferred_wait_seconds, receipt.warnings)
+        return Outcome(Verdict.DEFERRED, words, receipt.results, place.retry.deferred_wait_seconds, receipt.warnings)
     if written.result == "superseded":
         attempts.end(place.layout, record, place.clock.now())
         return Outcome(Verdict.SUPERSEDED, "the clip was changed meanwhile; it runs again if it asks to")
@@ -202,7 +202,7 @@ def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: R
     )  # fmt: skip
     words = written.message if written.result in ("conflict", "gone") else ""
     known = record.written_back == receipt.id
-    return Outcome(Verdict.COMPLETE, words, receipt.videos, warnings=receipt.warnings, known=known)
+    return Outcome(Verdict.COMPLETE, words, receipt.results, warnings=receipt.warnings, known=known)
 
 
 def _fail(job: Job, place: Workplace, wish: Wish, record: Record, words: str) -> Outcome:

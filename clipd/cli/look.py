@@ -14,11 +14,12 @@ from rich.table import Table
 from clipd.cli.app import ConfigFile, Root, app, counted, out, say, tree
 from clipd.config import Config
 from clipd.errors import ClipdError, Rejected
+from clipd.jobs.processor import load
 from clipd.log import plain
 from clipd.report.checkup import check_tree
 from clipd.report.overview import STATES, Item, Overview, find, items_of, overview
 from clipd.tree import sidecar
-from clipd.tree.layout import Layout
+from clipd.tree.layout import CONFIG_NAME, Layout
 from clipd.tree.marker import require_same_share
 
 SHOWN = 20
@@ -100,7 +101,7 @@ def check(
     """Validate settings, sidecars and sources; names file, line, column, clip and the mend. Changes nothing."""
     settings, layout = tree(root, config)
     require_same_share(layout)
-    serious = 0
+    serious = _check_processor(settings)
     for finding in check_tree(
         layout, paths or (), settings.watch.ignore, settings.clips, settings.media, settings.cache_folder
     ):
@@ -108,6 +109,18 @@ def check(
         say(f"{finding.where}: {finding.words}", style="red" if finding.serious else "yellow")
     say("all is well" if not serious else f"{serious} to mend", style="green" if not serious else "red")
     raise typer.Exit(1 if serious else 0)
+
+
+def _check_processor(settings: Config) -> int:
+    """Try to load the operator's own function, as a worker would; how much is wrong."""
+    if (function := settings.clips.processor.function) is None:
+        return 0
+    try:
+        load(function)
+    except Rejected as error:
+        say(f"{CONFIG_NAME}: clips.processor.function: {error}", style="red")
+        return 1
+    return 0
 
 
 @app.command()

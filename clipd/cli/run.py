@@ -167,6 +167,8 @@ def show_plan(settings: Config, layout: Layout) -> int:
 def _row(step: Planned) -> tuple[str, ...]:
     span = f"{step.frames} ({step.first_frame}-{step.last_frame})"
     output = f"{step.output} (one is there already)" if step.replaces else step.output
+    if step.processor is not None:
+        output = f"{step.output}... (by {step.processor})"
     size = ByteSize(step.size_bytes).human_readable()
     return step.clip, span, f"{step.width}x{step.height}", size, step.source, output
 

@@ -32,7 +32,7 @@ def standing_proof(
 def _is_asked_again(layout: Layout, receipt: Receipt, wish: Wish, record: Record) -> bool:
     if wish.answered == receipt.answered:
         return False  # exactly as it was claimed: the answer was never written, or is lost with an old copy
-    if wish.outputs == receipt.videos:
+    if wish.outputs == receipt.results:
         return True  # the answer was read before it was asked
     told = record.written_back == receipt.id
     return told and wish.saved_at - records.recorded_at(layout, record.job) > CROSSING_SECONDS

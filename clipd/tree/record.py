@@ -93,9 +93,9 @@ class Receipt:
         return f"{self.revision}.{self.run}"
 
     @property
-    def videos(self) -> tuple[str, ...]:
-        """The paths of the videos among the outputs."""
-        return tuple(output.path for output in self.outputs if output.role == "video")
+    def results(self) -> tuple[str, ...]:
+        """The paths of what was asked for: the videos, and the files of an operator's own function."""
+        return tuple(output.path for output in self.outputs if output.role in ("video", "data"))
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def _sidecars(layout: Layout) -> Iterator[str]:
             if receipt is None:
                 yield f"{path.name} {entry.name}: Complete without a receipt"
                 continue
-            if list(receipt.videos) != entry.raw.get("export_path"):
+            if list(receipt.results) != entry.raw.get("export_path"):
                 yield f"{path.name} {entry.name}: export_path is not what the receipt lists"
             yield from _outputs(layout, receipt)
 

@@ -153,3 +153,22 @@ def test_the_classic_script_does_what_clipd_run_does(tree: Tree, film: Path, tmp
     assert classic("--formats", "gif").returncode == 2
     assert classic("--bogus").returncode == 2
     assert classic("--root", str(tmp_path / "nowhere")).returncode == 2
+
+
+def test_a_function_of_the_operators_own_is_tried_named_and_answered(tree: Tree, film: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def count(clip, frames, staging):\n"
+        "    path = staging / f'{clip.stem}.txt'\n"
+        "    path.write_text(str(sum(1 for _ in frames)))\n"
+        "    return [path]\n"
+    )
+    own = {"PYTHONPATH": str(tmp_path), "CLIPD_CLIPS__PROCESSOR__FUNCTION": "mine:count"}
+    tree.add_source(film, "match.mp4")
+    sidecar = tree.write_sidecar([clip("goal", source_path="cam1/s1/match.mp4")])
+    wrong = tree.run("check", expect=1, **{**own, "CLIPD_CLIPS__PROCESSOR__FUNCTION": "mine:counts"}).stdout
+    assert wrong.startswith("clipd.yaml: clips.processor.function: the processor 'mine:counts' cannot be loaded")
+    assert tree.run("check", **own).stdout == "all is well\n"
+    assert "h264/cam1/s1/match_goal... (by mine:count)" in tree.run("run", "--dry-run", **own).stdout
+    tree.run("run", "--once", **own)
+    assert tree.clip(sidecar, "goal")["export_path"] == ["data/prept/03_CLIPPED/h264/cam1/s1/match_goal.txt"]
+    assert (tree.layout.outputs / "h264/cam1/s1/match_goal.txt").read_text() == "10"

@@ -101,7 +101,7 @@ class TestReceipts:
         assert commit(layout, RECEIPT)
         assert read_receipts(layout, "job") == (RECEIPT,)
         assert RECEIPT.id == "rev.1"
-        assert RECEIPT.videos == (OUTPUT.path,)
+        assert RECEIPT.results == (OUTPUT.path,)
 
     def test_a_run_is_committed_once_and_never_changed(self, layout: Layout) -> None:
         assert commit(layout, RECEIPT)
