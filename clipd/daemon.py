@@ -38,7 +38,7 @@ from clipd.report.health import Health, Work, notify, write_health
 from clipd.report.history import Ending, History
 from clipd.report.pages import Pages
 from clipd.report.snapshot import Observer, Situation
-from clipd.steering import LOOK_SECONDS, Steering
+from clipd.steering import LOOK_SECONDS, PARTING_SECONDS, Steering
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root, require_same_share
@@ -194,6 +194,8 @@ class Daemon:
 
     def _take(self, message: Hint | Ended | Signal | Carried) -> None:
         match message:
+            case Hint(path) if path == str(self.layout.sidecars):
+                self._next_walk = 0.0
             case Hint(path, closed):
                 self._scan.hint(path, closed=closed)
             case Ended():
@@ -514,7 +516,8 @@ class Daemon:
                 message = self._messages.get_nowait()
                 if isinstance(message, Ended):
                     self._take_end(message)
-        self._steering.stop()
+        # A single pass has nobody who waits for its end.
+        self._steering.stop(self.config.stop_seconds if self._once else PARTING_SECONDS)
         logger.info("stopped: {} complete, {} failed", len(self.tally.complete), len(self.tally.failed))
         return 1 if self._once and (self.tally.failed or self._scan.unreadable) else 0
 

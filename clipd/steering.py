@@ -39,7 +39,7 @@ ORDER_TRIES = 3
 AGAIN_SECONDS = 3.0
 """How soon an order is tried again."""
 PARTING_SECONDS = 5.0
-"""How long hooks and errands get when clipd ends."""
+"""How long hooks and errands get when clipd is stopped."""
 
 
 class Steering:
@@ -72,6 +72,7 @@ class Steering:
         self._next_look = self._next_lay_back = self._next_try = self._next_retention = 0.0
         self._seen: tuple[Order, ...] = ()
         self._tried: dict[str, int] = {}
+        self._trouble = ""
         self._herald = Herald(config.hooks, clock)
         self._stopping = threading.Event()
         self._clerk = Errand("orders", self._carry_out)
@@ -84,8 +85,11 @@ class Steering:
             self._next_look = now + seconds
             try:
                 self._controls = control.look(self._layout, self._config.watch.ignore)
+                self._trouble = ""
             except ClipdError as error:
-                logger.warning("control files cannot be looked for, the former ones stand: {}", error)
+                if self._trouble != str(error):
+                    logger.warning("control files cannot be looked for, the former ones stand: {}", error)
+                self._trouble = str(error)
         former = self.gate
         self.gate = gate_of(self._controls.pause, self._config.schedule, self._clock.now())
         if (former.shut, former.stop) != (self.gate.shut, self.gate.stop):
@@ -143,10 +147,10 @@ class Steering:
         """What became of the news for hooks."""
         return self._herald.count
 
-    def stop(self) -> None:
-        """Let hooks and errands end within a few seconds; an order that is not done is left to the next daemon."""
+    def stop(self, seconds: float = PARTING_SECONDS) -> None:
+        """Let hooks end within `seconds`, and errands; an order that is not done is left to the next daemon."""
         self._stopping.set()
-        self._herald.stop(PARTING_SECONDS)
+        self._herald.stop(seconds)
         for errand in (self._clerk, self._keeper):
             errand.stop(PARTING_SECONDS)
         count = self._herald.count

@@ -76,7 +76,13 @@ class Herald:
         for courier in couriers:
             courier.close()
         for courier in couriers:
-            courier.end(max(0.0, deadline - self._clock.monotonic()))
+            courier.join(max(0.0, deadline - self._clock.monotonic()))
+        for courier in couriers:
+            courier.give_up()
+        last = self._clock.monotonic() + LAST_SECONDS
+        for courier in couriers:
+            courier.join(max(0.0, last - self._clock.monotonic()))
+            courier.drop_the_rest()
 
 
 class _Courier:
@@ -87,6 +93,7 @@ class _Courier:
         self.delivered = self.failed = self.dropped = 0
         self._queue: queue.SimpleQueue[News | None] = queue.SimpleQueue()
         self._given_up = threading.Event()
+        self._closed = False
         self._thread: threading.Thread | None = None
 
     def take(self, news: News) -> None:
@@ -105,20 +112,27 @@ class _Courier:
 
     def close(self) -> None:
         """Nothing more comes: end when all is delivered."""
-        self._queue.put(None)
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
 
-    def end(self, seconds: float) -> None:
-        """Wait up to `seconds` for the end, then give up."""
-        if self._thread is None:
-            return
-        self._thread.join(seconds)
-        if not self._thread.is_alive():
-            return
-        self._given_up.set()
-        self._thread.join(LAST_SECONDS)
-        left = self._queue.qsize()
-        self.dropped += left
-        logger.warning("hook {}: clipd ends before it was done, {} more news are dropped", self.hook.label, left)
+    def join(self, seconds: float) -> None:
+        """Wait up to `seconds` for the end."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def give_up(self) -> None:
+        """Stop what is being tried, and try nothing more."""
+        if self._thread is not None and self._thread.is_alive():
+            logger.warning("hook {}: clipd ends before it was done", self.hook.label)
+            self._given_up.set()
+
+    def drop_the_rest(self) -> None:
+        """Count and tell what was never tried."""
+        left = max(0, self._queue.qsize() - 1) if self._given_up.is_set() else 0
+        if left:
+            self.dropped += left
+            logger.warning("hook {}: {} news are dropped, clipd ends", self.hook.label, left)
 
     def _work(self) -> None:
         while not self._given_up.is_set():
