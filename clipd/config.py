@@ -7,6 +7,7 @@ A wrong setting is told with file, line, key and what would be right; an unknown
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -130,8 +131,10 @@ class Config(BaseSettings):
         return Path(base) / "clipd" if base else Path.home() / ".cache" / "clipd"
 
 
-def find(root: Path | None, config: Path | None) -> tuple[Path, Path | None]:
+def find(root: Path | None, config: Path | None) -> tuple[Path | None, Path | None]:
     """The root and the settings file that are meant: as named, as CLIPD_ROOT says, or the nearest tree at or above.
+
+    The root is None where nobody named one and the settings file says which it is.
 
     Raises:
         ConfigError: a file that was named is not there, or no tree is found.
@@ -141,17 +144,30 @@ def find(root: Path | None, config: Path | None) -> tuple[Path, Path | None]:
     if config is not None:
         if not config.is_file():
             raise ConfigError(f"{config} is not there; make a tree with its settings by: clipd init DIR")
-        return (root or config.parent).absolute(), config.absolute()
+        return None if root is None else root.absolute(), config.absolute()
     here = (root or Path.cwd()).absolute()
     for folder in (here,) if root is not None else (here, *here.parents):
-        if (folder / MARKER_NAME).exists() or (folder / CONFIG_NAME).is_file():
-            file = folder / CONFIG_NAME
-            return folder, file if file.is_file() else None
-    raise ConfigError(f"{here} is not a clipd tree (no {MARKER_NAME}); make one with: clipd init {root or 'DIR'}")
+        file = folder / CONFIG_NAME
+        if file.is_file():
+            return None if root is None else folder, file
+        if (folder / MARKER_NAME).exists():
+            return folder, None
+    raise ConfigError(
+        f"{here} is not a clipd tree (no {MARKER_NAME}). Is its share mounted? A new one is made with: "
+        f"clipd init {root or 'DIR'}"
+    )
 
 
-def load(root: Path, file: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
-    """The settings of the tree at `root`: `file`, over it the environment, over that `flags` (nested like the file).
+def load(
+    root: Path | None, file: Path | None, flags: Mapping[str, Any] | None = None, *, environment: bool = True
+) -> Config:
+    """The settings of a tree: `file`, over it the `environment`, over that `flags` (nested like the file).
+
+    Args:
+        root: the tree; None where `file` says which it is, or lies in it.
+        file: the settings file; None where the tree has none.
+        flags: what was given on the command line.
+        environment: do the variables CLIPD_... count?
 
     Raises:
         ConfigError: naming file, line, key and what would be right.
@@ -162,12 +178,8 @@ def load(root: Path, file: Path | None, flags: Mapping[str, Any] | None = None) 
             content = _read(file)
         except OSError as error:
             raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
-    if "root" in content and file is not None:
-        content["root"] = file.parent / str(content["root"])
-    if "root" not in content or (flags and "root" in flags):
-        content["root"] = root
     try:
-        config = Config(**content)
+        config = Config(**content) if environment else _Pinned(**content)
     except ValidationError as error:
         positions = {} if file is None else _positions(file.read_text(encoding="utf-8"))
         raise ConfigError(_words(error, lambda path: _origin(path, file, positions))) from error
@@ -176,7 +188,10 @@ def load(root: Path, file: Path | None, flags: Mapping[str, Any] | None = None) 
             config = _with_flags(config, flags)
     except ValidationError as error:
         raise ConfigError(_words(error, lambda _: "command line")) from error
-    return config.model_copy(update={"root": config.root.absolute()})
+    if root is None:
+        # Not the environment's: whoever asks `find` has been told of that root already.
+        root = Path() if file is None else file.parent / str(content.get("root", ""))
+    return config.model_copy(update={"root": root.absolute()})
 
 
 def _with_flags(config: Config, flags: Mapping[str, Any]) -> Config:
@@ -210,8 +225,8 @@ def _over(base: Any, top: Any) -> Any:
 
 def _read(file: Path) -> dict[str, Any]:
     data = file.read_bytes()
-    if not data.strip():
-        return {}
+    if all(not line or line.startswith(b"#") for line in map(bytes.strip, data.removeprefix(BOM_UTF8).splitlines())):
+        return {}  # nothing but comments: everything is as by default
     try:
         content = yamltext.load(data, LIMIT_BYTES)
     except Rejected as error:
@@ -238,8 +253,9 @@ def _words(error: ValidationError, origin: Callable[[tuple[str, ...]], str]) -> 
 def _origin(path: tuple[str, ...], file: Path | None, positions: Mapping[tuple[str, ...], int]) -> str:
     """Where the setting `path`, or the section around it, was set."""
     above = [path[:n] for n in range(len(path), 0, -1)]
+    names = {name.upper(): name for name in os.environ}
     variables = [ENVIRONMENT_PREFIX + "__".join(part).upper() for part in above]
-    if variable := next((name for name in variables if name in os.environ), None):
+    if variable := next((names[name] for name in variables if name in names), None):
         return f"environment variable {variable}"
     line = next((positions[part] for part in above if part in positions), None)
     return f"{file}, line {line}" if line is not None else "default"

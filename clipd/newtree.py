@@ -5,6 +5,8 @@ taken over as it is.
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,8 @@ def make(root: Path, overrides: Mapping[str, Any] | None = None) -> tuple[Layout
 
     Args:
         root: the folder; made where it is missing.
-        overrides: settings that differ from the defaults, nested like the settings file.
+        overrides: settings that differ from the defaults, nested like the settings file; they go into a new one, and
+            count for nothing where there is one already.
 
     Raises:
         ConfigError: the settings that are there, or `overrides`, are wrong.
@@ -34,7 +37,8 @@ def make(root: Path, overrides: Mapping[str, Any] | None = None) -> tuple[Layout
     root = root.absolute()
     root.mkdir(parents=True, exist_ok=True)
     file = root / CONFIG_NAME
-    config = load(root, file if file.exists() else None, overrides or {})
+    # Without the environment: what it says today is not what the file shall say for good.
+    config = load(root, file if file.exists() else None, None if file.exists() else overrides, environment=False)
     layout = Layout(root, config.directories)
     written = []
     for folder in (layout.source, layout.sidecars, layout.outputs, layout.inbox, layout.state):
@@ -69,27 +73,25 @@ def from_clipper(file: Path, root: Path) -> dict[str, Any]:
     source, output = _mapping(directories, "source", file), _mapping(directories, "output", file)
     settings: dict[str, Any] = {
         "directories": {
-            "source": _folder(root, file, source.get("base"), source.get("raw")),
-            "sidecars": _folder(root, file, output.get("base"), output.get("configs")),
-            "outputs": _folder(root, file, output.get("base"), output.get("clips")),
+            "source": _folder(root, file, source, "raw"),
+            "sidecars": _folder(root, file, output, "configs"),
+            "outputs": _folder(root, file, output, "clips"),
         }
     }
-    export = content.get("export") or {}
-    if "preserve_structure" in export:
-        settings["directories"]["preserve_structure"] = bool(export["preserve_structure"])
-    variations = export.get("crop_variations") or {}
+    export = _section(content, "export", file)
+    if export.get("preserve_structure") is not None:
+        settings["directories"]["preserve_structure"] = _flag(export["preserve_structure"])
+    variations = _section(export, "crop_variations", file)
     known = {
-        "enabled": variations.get("enabled"),
-        "camera_types": variations.get("camera_types"),
-        "exclude_camera_types": variations.get("exclude_camera_types"),
-        "variations": variations.get("variations"),
+        "enabled": _flag(variations.get("enabled")),
+        "camera_types": _names(variations.get("camera_types")),
+        "exclude_camera_types": _names(variations.get("exclude_camera_types")),
+        "variations": _names(variations.get("variations")),
         "wide_factor": variations.get("wide_crop_factor") or variations.get("wide_factor"),
     }
     if chosen := {key: value for key, value in known.items() if value is not None}:
         settings["clips"] = {"variations": chosen}
-    cameras = content.get("cameras")
-    names = [c if isinstance(c, str) else c.get("name") for c in cameras or () if isinstance(c, str | dict)]
-    if names and all(isinstance(name, str) for name in names):
+    if names := _names(content.get("cameras")):
         settings["cameras"] = names
     return settings
 
@@ -104,15 +106,43 @@ def _mapping(content: Any, key: str, file: Path) -> dict[str, Any]:
     return value
 
 
-def _folder(root: Path, file: Path, base: object, below: object) -> str:
-    parts = Path(str(base or "")) / str(below or "")
+def _section(content: dict[str, Any], key: str, file: Path) -> dict[str, Any]:
+    """A section that may be missing or empty."""
+    value = content.get(key)
+    if not isinstance(value, dict | None):
+        raise ConfigError(f"{file}: `{key}:` is {value!r}; a section of `name: value` lines belongs there")
+    return value or {}
+
+
+def _flag(value: Any) -> Any:
+    """A truth value as Clipper's own reader (YAML 1.1) takes it; anything else is left for the settings to refuse."""
+    return _TRUTHS.get(value.casefold(), value) if isinstance(value, str) else value
+
+
+def _names(value: Any) -> list[str] | None:
+    """Names: a list, a mapping by name, a list of sections with a `name`, or one name; numbers are names, too."""
+    if value is None:
+        return None
+    items = list(value) if isinstance(value, dict | list) else [value]
+    named = [item.get("name", "") if isinstance(item, dict) else item for item in items]
+    return [str(name) for name in named if name is not None and str(name).strip()]
+
+
+def _folder(root: Path, file: Path, section: dict[str, Any], below: str) -> str:
+    words = [str(section[key]).replace("\\", "/") for key in ("base", below) if section.get(key) is not None]
+    if not words:
+        raise ConfigError(f"{file}: directories name neither `base` nor `{below}`")
+    if windows := [word for word in words if re.match(r"[A-Za-z]:", word)]:
+        raise ConfigError(f"{file}: {windows[0]} is a folder of a Windows machine; write where it is mounted here")
+    parts = Path(*words)
     folder = root / parts
     if not folder.exists() and (file.absolute().parent / parts).exists():
         folder = file.absolute().parent / parts
-    try:
-        return folder.absolute().relative_to(root.absolute()).as_posix()
-    except ValueError:
-        return str(folder.absolute())
+    plain, within = Path(os.path.normpath(folder.absolute())), Path(os.path.normpath(root.absolute()))
+    return plain.relative_to(within).as_posix() if plain.is_relative_to(within) else str(plain)
+
+
+_TRUTHS = {**dict.fromkeys(("yes", "on", "true"), True), **dict.fromkeys(("no", "off", "false"), False)}
 
 
 def _json(schema: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,15 +23,26 @@ class Section(BaseModel):
 
 
 def split_lists(model: type[BaseModel], values: Any) -> Any:
-    """`values` with `a,b` made a list wherever `model` wants one: how lists are written in environment variables."""
+    """`values` with `a,b` made a list wherever `model` wants one: how lists are written in environment variables.
+
+    There a JSON array is a list as well, which commas and sections in it ask for.
+    """
     if not isinstance(values, dict):
         return values
     split = dict(values)
     for name, field in model.model_fields.items():
         value = split.get(name)
         if isinstance(value, str) and get_origin(field.annotation) is tuple:
-            split[name] = [word.strip() for word in value.split(",") if word.strip()]
+            split[name] = _list(value)
     return split
+
+
+def _list(text: str) -> list[Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    return value if isinstance(value, list) else [word.strip() for word in text.split(",") if word.strip()]
 
 
 def setting(default: Any, why: str, *, unit: str | None = None, **limits: Any) -> Any:
