@@ -7,6 +7,7 @@ a network share. So they only ever say "look here now"; the scan finds everythin
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +17,14 @@ from typing import Literal
 from loguru import logger
 from watchdog.events import (
     EVENT_TYPE_CLOSED,
-    EVENT_TYPE_CLOSED_NO_WRITE,
-    EVENT_TYPE_MODIFIED,
     EVENT_TYPE_MOVED,
-    EVENT_TYPE_OPENED,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
     FileSystemEvent,
     FileSystemEventHandler,
 )
@@ -28,6 +33,18 @@ from watchdog.observers import Observer
 from clipd.files.mounts import filesystem_type, is_remote
 from clipd.files.walk import NOT_THERE_YET
 from clipd.model.setting import Section, setting
+
+
+HEARD: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+"""All that the kernel is asked for. Not opening and reading: our own walk of a big tree would overflow its queue."""
 
 
 class Settings(Section):
@@ -64,13 +81,15 @@ class Watch:
     def __init__(self, folders: tuple[Path, ...], settings: Settings, tell: Callable[[Hint], None]) -> None:
         """Start watching `folders`; `tell` is called from another thread for every event."""
         self._observer = Observer()
+        self._overflow = _Overflow(folders, tell)
+        _library_log().addHandler(self._overflow)
         self._watched = []
         handler = _Teller(tell)
         for folder in folders:
             if not _worth_watching(folder, settings):
                 continue
             try:
-                self._watched.append(self._observer.schedule(handler, str(folder), recursive=True))
+                self._watched.append(self._observer.schedule(handler, str(folder), recursive=True, event_filter=HEARD))
             except OSError as error:
                 logger.warning(_no_watch_words(folder, error, settings))
         try:
@@ -88,9 +107,23 @@ class Watch:
 
     def stop(self) -> None:
         """Stop watching."""
+        _library_log().removeHandler(self._overflow)
         if self._observer.is_alive():
             self._observer.stop()
             self._observer.join(timeout=5)
+
+
+class _Overflow(logging.Handler):
+    """Hears the library say that the kernel dropped events, and has everything looked at."""
+
+    def __init__(self, folders: tuple[Path, ...], tell: Callable[[Hint], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._folders, self._tell = folders, tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger.warning("file events: {}", record.getMessage())
+        for folder in self._folders:
+            self._tell(Hint(str(folder), closed=False))
 
 
 class _Teller(FileSystemEventHandler):
@@ -98,16 +131,18 @@ class _Teller(FileSystemEventHandler):
         self._tell = tell
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in (EVENT_TYPE_OPENED, EVENT_TYPE_CLOSED_NO_WRITE):
-            return
-        if event.is_directory and event.event_type == EVENT_TYPE_MODIFIED:
-            return  # what happened in the folder is told by itself; a hint would have all of it looked at
         if event.event_type == EVENT_TYPE_MOVED:
             self._tell(Hint(os.fsdecode(event.src_path), closed=False))
             self._tell(Hint(os.fsdecode(event.dest_path), closed=True))
             return
         # A file renamed into the tree from outside shows as "created" without a writer: the scan lets it settle.
         self._tell(Hint(os.fsdecode(event.src_path), closed=event.event_type == EVENT_TYPE_CLOSED))
+
+
+def _library_log() -> logging.Logger:
+    log = logging.getLogger("watchdog")
+    log.propagate = False
+    return log
 
 
 def _worth_watching(folder: Path, settings: Settings) -> bool:

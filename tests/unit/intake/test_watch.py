@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import queue
 import shutil
@@ -188,3 +189,29 @@ def test_where_watches_cannot_be_had_one_warning_says_why_and_it_goes_on(
     assert len(said) == 1
     assert words in said[0]
     assert "looking every 5 s instead" in said[0]
+
+
+def test_dropped_events_have_everything_looked_at(tmp_path: Path) -> None:
+    hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
+    watch = Watch((tmp_path,), Settings(mode="events"), hints.put)
+    try:
+        logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed")
+        assert hints.get(timeout=5) == Hint(str(tmp_path), closed=False)
+    finally:
+        watch.stop()
+
+
+def test_walking_and_reading_a_watched_tree_makes_no_events(tmp_path: Path) -> None:
+    (tmp_path / "cam1").mkdir()
+    (tmp_path / "cam1" / "a_clips.json").write_text("[]")
+    hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
+    watch = Watch((tmp_path,), Settings(mode="events"), hints.put)
+    try:
+        for path in tmp_path.rglob("*"):
+            if path.is_file():
+                path.read_text()
+        (tmp_path / "mark").touch()
+        heard = {hints.get(timeout=5).path}
+        assert heard == {str(tmp_path / "mark")}
+    finally:
+        watch.stop()
