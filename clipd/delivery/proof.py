@@ -1,16 +1,19 @@
 """Receipts as proof: has this very work been published already, so that only the answer is missing?
 
-A wish for work that a receipt covers is one of three things: the trace of a crash between publication and answer, an old
-copy of the sidecar that came back (by rsync, a backup, or an editor that had loaded it before the answer), or a person
-who asks again on purpose. Only the last one is a reason to run.
+A wish for work that a receipt covers is one of three things: the trace of a crash between publication and answer, an
+old copy of the sidecar that came back (by rsync, a backup, or an editor that had loaded it before the answer), or a
+person who asks again on purpose. Only the last one is a reason to run.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from clipd.delivery.origins import Wish
 from clipd.delivery.publish import intact
+from clipd.errors import ClaimLost
+from clipd.files.atomic import Missing
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
 from clipd.tree.record import Receipt, Record
@@ -22,7 +25,7 @@ CROSSING_SECONDS = 2.0
 def standing_proof(
     layout: Layout, receipts: tuple[Receipt, ...], revision: str, wish: Wish, record: Record
 ) -> Receipt | None:
-    """The receipt that makes work needless: the newest one, of this revision, its outputs intact, not asked for anew."""
+    """The receipt that makes work needless: the newest one, of this revision, outputs intact, not asked for anew."""
     newest = receipts[-1] if receipts else None
     if newest is None or newest.revision != revision or not intact(layout, newest):
         return None
@@ -38,11 +41,18 @@ def _is_asked_again(layout: Layout, receipt: Receipt, wish: Wish, record: Record
     return told and wish.saved_at - records.recorded_at(layout, record.job) > CROSSING_SECONDS
 
 
-def commit(layout: Layout, receipt: Receipt) -> Receipt:
-    """Write the receipt; where another worker committed that very run meanwhile, the files on disk are still ours."""
-    while not records.commit(layout, receipt):
-        there = [known for known in records.read_receipts(layout, receipt.job) if known.id == receipt.id]
-        if there and there[0].outputs == receipt.outputs:
-            return there[0]
-        receipt = replace(receipt, run=receipt.run + 1)
+def commit(layout: Layout, receipt: Receipt, ticket: Path) -> Receipt:
+    """Make the ticket of this attempt the receipt.
+
+    While it has its ticket nobody has taken the job over, so that the files on disk are ours, also where somebody
+    committed that very run meanwhile.
+
+    Raises:
+        ClaimLost: the ticket is gone, because another worker took the job.
+    """
+    try:
+        while not records.commit(layout, receipt, ticket):
+            receipt = replace(receipt, run=receipt.run + 1)
+    except Missing as error:
+        raise ClaimLost(f"{receipt.name} was taken over by another worker before its receipt was written") from error
     return receipt

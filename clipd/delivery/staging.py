@@ -1,7 +1,8 @@
 """Staging: where an attempt writes before anything is published, on the outputs' own filesystem.
 
 Each attempt has its own folder, named after job and claim token. Whoever takes a job removes the folders of other
-tokens first: a worker that was frozen past its lease finds its files gone and cannot publish.
+tokens first: a worker that was frozen past its lease finds its files gone and cannot publish. One that had published,
+but not committed, finds its ticket gone and cannot commit: its receipt would speak of files that are replaced by now.
 """
 
 from __future__ import annotations
@@ -13,13 +14,19 @@ from pathlib import Path
 
 from clipd.files.atomic import as_clipd_error
 from clipd.tree.layout import Layout
+from clipd.tree.record import tear_tickets
 
 
 def sweep(layout: Layout, job: str) -> None:
-    """Remove every staging folder of `job`, whoever made it."""
+    """Remove every staging folder of `job`, whoever made it, and then the tickets.
+
+    In this order: tickets are made before anything is published, so that whoever made one after they were removed here
+    has nothing to publish any more.
+    """
     for folder in _folders(layout):
         if folder.name.split(".", 1)[0] == job:
             _remove(folder)
+    tear_tickets(layout, job)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from clipd.delivery.writeback import recover
 from clipd.errors import ClipdError
 from clipd.files import atomic, lease
 from clipd.files.walk import files, look
-from clipd.tree.layout import Layout
+from clipd.tree.layout import TICKET_SUFFIX, Layout
 
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<ending>[0-9a-f]{12}|[0-9a-f]{16}-[0-9a-f]{16}(?:-kept)?)\.tmp")
 """The names that `files.atomic.temporary` makes."""
@@ -43,6 +43,16 @@ def sweep(
         if seen is not None and seen.mtime_ns / 1e9 <= older_than and not lease.seems_held(layout.claim(job)):
             staging.remove(folder)
             say(f"removed what a killed attempt left: {layout.relative(folder)}")
+        yield
+    for ticket, seen in files(
+        layout.all_receipts,
+        wanted=lambda name: name.endswith(TICKET_SUFFIX),
+        ignore=(),
+        unreadable=lambda _folder, _error: None,
+    ):
+        path = Path(ticket)
+        if seen.mtime_ns / 1e9 <= older_than and not lease.seems_held(layout.claim(path.parent.name)):
+            atomic.remove(path)
         yield
     for root in dict.fromkeys((layout.state, layout.sidecars, layout.outputs)):
         for path, seen in files(

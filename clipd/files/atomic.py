@@ -104,15 +104,27 @@ def create(path: Path, data: bytes) -> bool:
     return True
 
 
+def fill(path: Path, data: bytes) -> None:
+    """Make `data` the content of a file that must be there, in place and unsynced: for one that nobody reads yet.
+
+    Raises:
+        Missing: there is none; it is not made.
+    """
+    with translated(f"writing {path}"):
+        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+
+
 def stage(path: Path, data: bytes, *, durable: bool = True, mode: int | None = None) -> Path:
     """Write `data` under a temporary name beside `path`, dressed like the file at `path`; the temporary path."""
     temp = temporary(path)
     with _discarded_on_error(temp, f"writing {path}"):
         descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            _write_all(descriptor, data)
             _dress(descriptor, path)
             if mode is not None:
                 os.fchmod(descriptor, mode)
@@ -265,6 +277,12 @@ def _require_regular(path: Path, seen: os.stat_result) -> os.stat_result:
         kind = "a symbolic link" if stat.S_ISLNK(seen.st_mode) else "not a regular file"
         raise Rejected(f"{path} is {kind}; put the file itself there")
     return seen
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _read_up_to(descriptor: int, limit: int) -> bytes:

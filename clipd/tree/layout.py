@@ -13,6 +13,7 @@ from clipd.model.setting import Section, setting
 
 MARKER_NAME = ".clipd-root"
 CONFIG_NAME = "clipd.yaml"
+TICKET_SUFFIX = ".ticket"
 UNNAMED = "_"
 """Stands where a camera or session folder is missing."""
 
@@ -154,6 +155,10 @@ class Layout:
     def receipt(self, job: str, revision: str, run: int) -> Path:
         """The proof of publication of a revision's `run`-th deliberate run."""
         return self.receipts(job) / f"{revision}.{run}.json"
+
+    def ticket(self, job: str, token: str) -> Path:
+        """What the attempt with this claim token becomes a receipt of; whoever takes the job over removes it."""
+        return self.receipts(job) / f".{token}{TICKET_SUFFIX}"
 
     def heartbeat(self, host: str) -> Path:
         """What the daemon on `host` last said of itself."""

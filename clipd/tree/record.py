@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from clipd.errors import ClipdError
 from clipd.files import atomic
 from clipd.files.walk import look
-from clipd.tree.layout import Layout
+from clipd.tree.layout import TICKET_SUFFIX, Layout
 
 Kind = TypeVar("Kind")
 
@@ -149,11 +149,39 @@ def read_receipts(layout: Layout, job: str) -> tuple[Receipt, ...]:
     return _in_order(found)
 
 
-def commit(layout: Layout, receipt: Receipt) -> bool:
-    """Write the receipt if absent: the commit point. False when that very run had been committed before."""
+def open_ticket(layout: Layout, job: str, token: str) -> Path:
+    """Make the empty file that an attempt's receipt is written into; without it nothing can be committed."""
+    ticket = layout.ticket(job, token)
+    _make_folder(ticket.parent)
+    atomic.write(ticket, b"", durable=False)
+    return ticket
+
+
+def tear_tickets(layout: Layout, job: str) -> None:
+    """Keep every attempt at `job` that has not committed yet from ever doing so."""
+    try:
+        tickets = [path for path in layout.receipts(job).iterdir() if path.name.endswith(TICKET_SUFFIX)]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise atomic.as_clipd_error(error, f"reading the receipts of {job}") from error
+    for ticket in tickets:
+        atomic.remove(ticket)
+
+
+def commit(layout: Layout, receipt: Receipt, ticket: Path | None = None) -> bool:
+    """Write the receipt if absent: the commit point. False when that very run had been committed before.
+
+    Raises:
+        Missing: the ticket was torn, because another worker took the job over.
+    """
     path = layout.receipt(receipt.job, receipt.revision, receipt.run)
-    _make_folder(path.parent)
-    return atomic.create(path, json.dumps(asdict(receipt), indent=1).encode())
+    data = json.dumps(asdict(receipt), indent=1).encode()
+    if ticket is None:
+        _make_folder(path.parent)
+        return atomic.create(path, data)
+    atomic.fill(ticket, data)
+    return atomic.publish(ticket, path, replace=False)
 
 
 def write_progress(layout: Layout, progress: Progress) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from clipd.clock import stamp
 from clipd.errors import ClipdError
+from clipd.files.atomic import Missing
 from clipd.tree.layout import Directories, Layout
 from clipd.tree.record import (
     Output,
@@ -22,9 +23,11 @@ from clipd.tree.record import (
     Record,
     clear_progress,
     commit,
+    open_ticket,
     read_progress,
     read_receipts,
     read_record,
+    tear_tickets,
     write_progress,
     write_record,
 )
@@ -106,6 +109,32 @@ class TestReceipts:
     def test_a_run_is_committed_once_and_never_changed(self, layout: Layout) -> None:
         assert commit(layout, RECEIPT)
         assert not commit(layout, replace(RECEIPT, host="elsewhere"))
+        assert read_receipts(layout, "job") == (RECEIPT,)
+
+    def test_a_ticket_becomes_the_receipt(self, layout: Layout) -> None:
+        assert commit(layout, RECEIPT, open_ticket(layout, "job", "token"))
+        assert read_receipts(layout, "job") == (RECEIPT,)
+        assert [path.name for path in layout.receipts("job").iterdir()] == ["rev.1.json"]
+
+    def test_with_a_torn_ticket_nothing_is_committed(self, layout: Layout) -> None:
+        ticket = open_ticket(layout, "job", "token")
+        tear_tickets(layout, "job")
+        with pytest.raises(Missing):
+            commit(layout, RECEIPT, ticket)
+        assert list(layout.receipts("job").iterdir()) == []
+
+    def test_a_ticket_that_met_a_committed_run_is_good_for_the_next(self, layout: Layout) -> None:
+        ticket = open_ticket(layout, "job", "token")
+        assert commit(layout, RECEIPT)
+        later = replace(RECEIPT, run=2, published_at=stamp(NOON + timedelta(days=1)))
+        assert not commit(layout, RECEIPT, ticket)
+        assert commit(layout, later, ticket)
+        assert read_receipts(layout, "job") == (RECEIPT, later)
+
+    def test_tearing_tickets_leaves_receipts_alone(self, layout: Layout) -> None:
+        tear_tickets(layout, "job")
+        assert commit(layout, RECEIPT)
+        tear_tickets(layout, "job")
         assert read_receipts(layout, "job") == (RECEIPT,)
 
     def test_of_many_that_commit_one_run_one_does(self, layout: Layout) -> None:
