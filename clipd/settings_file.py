@@ -49,9 +49,10 @@ def _comment(field: FieldInfo, value: Any) -> str:
     words = field.description or ""
     extra = field.json_schema_extra
     unit = extra.get("unit") if isinstance(extra, dict) else None
-    choices = getattr(field.annotation, "__args__", ())
+    several = get_origin(field.annotation) is tuple
+    choices = get_args(get_args(field.annotation)[0] if several else field.annotation)
     if choices and all(isinstance(choice, str) for choice in choices):
-        words += f" One of: {', '.join(choices)}."
+        words += f" {'Any' if several else 'One'} of: {', '.join(choices)}."
     return f"{words} [{unit}]" if unit and not isinstance(value, BaseModel) else words
 
 
@@ -67,10 +68,25 @@ def _scalar(value: Any) -> str:
     if isinstance(value, ByteSize):
         return str(_plain(value))
     if isinstance(value, tuple | list | dict):
-        return yaml.safe_dump(
-            _plain(value), default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
+        return yaml.dump(
+            _plain(value), Dumper=_Dumper, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
         ).strip()
-    return yaml.safe_dump(_plain(value), width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+    return yaml.dump(_plain(value), Dumper=_Dumper, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes also what only our reader (YAML 1.2) takes for a number, such as a camera called 1e3."""
+
+    def _text(self, text: str) -> yaml.Node:
+        try:
+            float(text)
+            style = "'"
+        except ValueError:
+            style = None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper._text)
 
 
 def _plain(value: Any) -> Any:

@@ -38,6 +38,48 @@ def test_what_is_written_reads_back_as_it_was(tmp_path: Path, settings: dict[str
     assert again == config
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["1e3", "12E4", "-.5", "007", "0x10", "1_000", "12:30", "null", "~", "yes", "true", "", " ", "a: b", "#x", "@x",
+     "- a", "a\nb", "it's", '"', "{a}", "*a", "é", "\u2028", "\x07", ",", "a,b"],
+)  # fmt: skip
+def test_a_text_reads_back_as_the_text_it_was_whatever_it_looks_like(tmp_path: Path, word: str) -> None:
+    config = Config(root=tmp_path, cameras=(word, "x"), watch={"ignore": [word]}, directories={"source": word})
+    assert load(tmp_path, written(tmp_path, render(config))) == config
+
+
+@pytest.mark.parametrize("size", [0, 1, 1023, 1024, 1500, 10**9, 2**30, 3 * 2**30 + 1, 10**15])
+def test_a_size_reads_back_to_the_byte(tmp_path: Path, size: int) -> None:
+    config = Config(root=tmp_path, space={"reserve": size})
+    assert load(tmp_path, written(tmp_path, render(config))).space.reserve == size
+
+
+def test_every_setting_is_shown_with_what_it_does_and_its_unit() -> None:
+    lines = render(Config(), root=True).splitlines()
+    for number, line in enumerate(lines):
+        if ":" in line and not line.lstrip().startswith("#"):
+            assert lines[number - 1].lstrip().startswith("# "), line
+    text = " ".join(line.strip().removeprefix("# ") for line in lines)
+    for words in ("root: .", "interval_seconds: 5.0", "memory: 4.0GiB", "[s]", "[bytes]"):
+        assert words in text
+    assert "One of: auto, events, polling." in text
+    assert "Any of: h264, ffv1." in text
+
+
+def test_the_example_is_what_the_defaults_amount_to() -> None:
+    """Write it again with: python -c 'from clipd.config import *; from clipd.settings_file import render;
+    print(render(Config(), root=True), end="")' > config/clipd.example.yaml
+    """
+    example = Path(__file__).parents[2] / "config" / "clipd.example.yaml"
+    assert example.read_text() == render(Config(), root=True)
+
+
+def test_the_example_can_be_used_as_it_is(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "config" / "clipd.example.yaml"
+    assert load(None, example) == load(example.parent, None)
+    assert load(tmp_path, example) == load(tmp_path, None)
+
+
 def test_flags_leave_secrets_as_they_are(tmp_path: Path) -> None:
     file = written(tmp_path, render(Config(root=tmp_path, **RICH)))
     config = load(tmp_path, file, {"watch": {"interval_seconds": 3}})
