@@ -142,8 +142,9 @@ def _describe(path: Path, container: av.container.InputContainer, limits: Limits
     moving = [stream for stream in container.streams.video if _moves(stream)]
     if not moving:
         raise MediaError(f"{path.name} holds no video")
-    best = container.streams.best("video")
-    chosen = next((stream for stream in moving if stream is best), moving[0])
+    # The first one that is meant to be shown, not the largest: its frames are those that other programs count.
+    shown = (stream for stream in moving if stream.disposition & av.stream.Disposition.default)
+    chosen = next(shown, moving[0])
     _check_size(path, chosen.codec_context.width, chosen.codec_context.height, limits)
     frame = _first_frame(path, container, chosen)
     _check_size(path, frame.width, frame.height, limits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,20 +74,19 @@ def check_tree(
 ) -> Iterator[Finding]:  # fmt: skip
     """What is wrong with `paths` (sidecars, videos or folders), or with all sidecars of the tree."""
     unlisted: list[Finding] = []
-    for path in paths or (layout.sidecars,):
+
+    def unlistable(folder: str, error: OSError) -> None:
+        unlisted.append(Finding(layout.relative(Path(folder)), str(error.strerror)))
+
+    for path in (Path(os.path.abspath(path)) for path in paths or (layout.sidecars,)):  # noqa: PTH100 - without `..`
         if path.is_dir():
-            for found, _ in files(
-                path.absolute(),
-                wanted=layout.is_sidecar,
-                ignore=ignore,
-                unreadable=lambda folder, error: unlisted.append(Finding(folder, str(error.strerror))),
-            ):
+            for found, _ in files(path, wanted=layout.is_sidecar, ignore=ignore, unreadable=unlistable):
                 yield from check_sidecar(layout, Path(found), settings, limits, cache)
         elif layout.is_sidecar(path.name):
-            yield from check_sidecar(layout, path.absolute(), settings, limits, cache)
+            yield from check_sidecar(layout, path, settings, limits, cache)
         else:
             try:
-                probe(path.absolute(), limits)
+                probe(path, limits)
             except ClipdError as error:
-                yield Finding(layout.relative(path.absolute()), str(error))
+                yield Finding(layout.relative(path), str(error))
     yield from unlisted

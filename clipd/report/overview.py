@@ -5,6 +5,7 @@ Read from the files alone, so that it works on any machine that sees the tree, w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -99,7 +100,7 @@ def overview(
         layout.sidecars,
         wanted=layout.is_sidecar,
         ignore=ignore,
-        unreadable=lambda folder, error: unreadable.append((folder, str(error.strerror))),
+        unreadable=lambda folder, error: unreadable.append((layout.relative(Path(folder)), str(error.strerror))),
     ):
         try:
             items.extend(items_of(layout, Path(path), daemons, gate, cameras))
@@ -138,7 +139,8 @@ def _standing(
     word = (entry.status or "").strip()
     if word.casefold() == Status.COMPLETE.casefold():
         return "done", *_what_was_made(layout, job), None
-    if error := entry.raw.get("error"):
+    error = entry.raw.get("error")
+    if error and word.casefold() != Status.DRAFT.casefold():
         return "failed", str(error), (), None
     if word.casefold() == Status.FAILED.casefold():
         return "failed", records.read_record(layout, job).last_error or "no reason is recorded", (), None
@@ -152,7 +154,7 @@ def _what_is_missing(layout: Layout, path: Path, entry: sidecar.Entry, job: str)
         source, assumed = layout.find_source(clip.source_path, path)
     except Rejected as error:
         return f"it will fail: {error}"
-    if not source.exists():
+    if not os.path.lexists(source):
         why = f" ({'; '.join(assumed)})" if assumed else ""
         return f"waiting for its source: {layout.relative(source)} is not there{why}"
     record = records.read_record(layout, job)
@@ -180,7 +182,7 @@ def _what_was_made(layout: Layout, job: str) -> tuple[str, tuple[str, ...]]:
     if not receipts:
         return "marked Complete, but clipd has no receipt for it", ()
     newest = receipts[-1]
-    missing = [output.path for output in newest.outputs if not (layout.root / output.path).exists()]
+    missing = [output.path for output in newest.outputs if not layout.at(output.path).exists()]
     when = f"published {newest.published_at} by {newest.host}"
     if missing:
         removal = read_removal(layout, job)

@@ -57,7 +57,7 @@ def plan(
         layout.sidecars,
         wanted=layout.is_sidecar,
         ignore=ignore,
-        unreadable=lambda folder, error: unlisted.append(Skipped(folder, str(error.strerror))),
+        unreadable=lambda folder, error: unlisted.append(Skipped(layout.relative(Path(folder)), str(error.strerror))),
     ):
         try:
             admission = admit(layout, Path(path))

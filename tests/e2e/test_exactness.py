@@ -107,7 +107,7 @@ SOURCES = (
         (Asked("shot", 45, 60, fixed(97, 39, 401, 167)), Asked("first", 0, 0)),
     ),
     Source("pyscenedetect_testvideo.mp4", (Asked("far", 290, 305, fixed(301, 219, 321, 241)),)),
-    Source("torchcodec_nasa_13013.mp4", (Asked("second_track", 95, 110),), track=1),
+    Source("torchcodec_nasa_13013.mp4", (Asked("first_track", 95, 110),), track=0),
 )
 ALL = [(source, clip) for source in SOURCES for clip in source.clips]
 NAMES = [f"{Path(source.file).stem[:12]}-{clip.name}" for source, clip in ALL]

@@ -96,7 +96,7 @@ def name_of(result: Result, suffix: str) -> str:
 
 REAL = (
     ("mdn_flower.mp4", 0, FrameSpan(40, 79), Rect(101, 51, 321, 241)),
-    ("torchcodec_nasa_13013.mp4", 1, FrameSpan(100, 139), Rect(10, 21, 300, 200)),
+    ("torchcodec_nasa_13013.mp4", 0, FrameSpan(100, 139), Rect(9, 21, 301, 150)),
     ("mdnshared_tears-of-steel-battle-clip-medium.webm", 0, FrameSpan(200, 229), Rect(1, 1, 401, 299)),
     ("mdn_friday.mp4", 0, FrameSpan(140, 184), Rect(0, 0, 640, 480)),
     ("mapillary_sample-5s_h265.mp4", 0, FrameSpan(100, 111), None),
