@@ -14,38 +14,38 @@ from clipd.report.doctor import folders, machine, service, settings, share, soft
 from clipd.report.doctor.finding import Examination, Finding, Level, Patient
 
 EXAMINATIONS: Final = (
-    Examination("software", software.versions),
-    Examination("codecs", software.codecs),
-    Examination("hardware encoders", software.hardware),
-    Examination("time zones", software.time_zones),
-    Examination("settings", settings.loading),
-    Examination("environment", settings.environment),
-    Examination("processor", settings.processor, of_tree=True),
-    Examination("tree", settings.marker, of_tree=True),
-    Examination("folders", folders.standing, of_tree=True),
-    Examination("writing", folders.writing, of_tree=True),
-    Examination("filesystems", share.filesystems, of_tree=True),
-    Examination("file events", share.events, of_tree=True),
-    Examination("clock", share.clock, of_tree=True),
-    Examination("space", share.space, of_tree=True),
-    Examination("cache", share.cache, of_tree=True),
-    Examination("daemons", work.daemons, of_tree=True),
-    Examination("claims", work.claims, of_tree=True),
-    Examination("leftovers", work.leftovers, of_tree=True),
-    Examination("memory and cores", machine.limits, of_tree=True),
-    Examination("systemd", service.unit, of_tree=True),
+    Examination("software", "versions", software.versions),
+    Examination("software", "codecs", software.codecs),
+    Examination("software", "hardware", software.hardware),
+    Examination("software", "time zones", software.time_zones),
+    Examination("settings", "settings", settings.loading),
+    Examination("settings", "environment", settings.environment),
+    Examination("settings", "processor", settings.processor, of_tree=True),
+    Examination("tree", "marker", settings.marker, of_tree=True),
+    Examination("tree", "folders", folders.standing, of_tree=True),
+    Examination("tree", "writing", folders.writing, of_tree=True),
+    Examination("share", "filesystems", share.filesystems, of_tree=True),
+    Examination("share", "events", share.events, of_tree=True),
+    Examination("share", "clock", share.clock, of_tree=True),
+    Examination("share", "space", share.space, of_tree=True),
+    Examination("share", "cache", share.cache, of_tree=True),
+    Examination("work", "daemons", work.daemons, of_tree=True),
+    Examination("work", "claims", work.claims, of_tree=True),
+    Examination("work", "leftovers", work.leftovers, of_tree=True),
+    Examination("machine", "limits", machine.limits, of_tree=True),
+    Examination("machine", "systemd", service.unit, of_tree=True),
 )
 """All examinations, in the order in which they are told; those `of_tree` need settings that can be read."""
 
 
-def examine(patient: Patient) -> Iterator[tuple[str, Finding]]:
-    """Every finding, with the name of its examination."""
+def examine(patient: Patient) -> Iterator[tuple[Examination, Finding]]:
+    """Every finding, with the examination that it is from."""
     for examination in EXAMINATIONS:
         if examination.of_tree and patient.settings_trouble:
             continue
         try:
             for finding in examination.examine(patient):
-                yield examination.name, finding
+                yield examination, finding
         except (ClipdError, OSError) as error:
             words = f"this could not be examined: {error}"
-            yield examination.name, Finding(Level.WRONG, patient.name(patient.layout.root), words)
+            yield examination, Finding(Level.WRONG, examination.name, words)

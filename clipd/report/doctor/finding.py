@@ -85,8 +85,9 @@ class Patient:
 
 @dataclass(frozen=True)
 class Examination:
-    """One line of the table."""
+    """One line of the table; examinations of one `group` are shown together."""
 
+    group: str
     name: str
     examine: Callable[[Patient], Iterator[Finding]]
     of_tree: bool = False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
+import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -18,6 +20,12 @@ MOST_FOLDERS = 50_000
 LONGEST_SECONDS = 2.0
 """Counting folders ends at one of these two."""
 SHOWN = 5
+MENDS = {
+    os.strerror(errno.EROFS): "it is mounted read-only: mount it writable (mount -o remount,rw; and see dmesg for why)",
+    os.strerror(errno.ENOSPC): "make room on that filesystem",
+    os.strerror(errno.EDQUOT): "make room within this user's quota, or raise it",
+}
+"""What helps where it is not a matter of permission."""
 MOVES = 12
 """Into how many folders of outputs a rename is tried."""
 
@@ -46,16 +54,16 @@ def writing(patient: Patient) -> Iterator[Finding]:
         where, able = patient.name(folder), try_folder(folder)
         if able.trouble:
             words = f"files cannot be written here: {able.trouble}; this user is {_user(os.geteuid())}"
-            yield Finding(Level.WRONG, where, words, _right(folder))
+            yield Finding(Level.WRONG, where, words, MENDS.get(able.trouble) or _right(folder))
             continue
-        yield Finding(Level.OK, where, "files were made, synced, renamed and removed here just now")
+        yield Finding(Level.OK, where, "a file was made, synced, renamed and removed just now")
         yield from _lacks(where, able)
         below = _children(folder) if folder == layout.state else _folders(folder)[0]
         if refused := [path for path in below if not _may(path, os.R_OK | os.W_OK | os.X_OK)]:
             names = ", ".join(patient.name(path) for path in refused[:SHOWN])
             more = f" and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
             words = f"cannot be read and written by this user: {names}{more}"
-            yield Finding(Level.WRONG, where, words, _right(refused[0]))
+            yield Finding(Level.WRONG, where, words, _right(folder))
     if layout.outputs.is_dir():
         yield from _one_filesystem(patient)
 
@@ -96,7 +104,7 @@ def _one(patient: Patient, folder: Path, needed: bool, use: int) -> Iterator[Fin
     else:
         verb = "read and written" if use & os.W_OK else "read"
         words = f"it cannot be {verb} by {_user(os.geteuid())}: it is {owned}"
-        yield Finding(Level.WRONG, where, words, _right(folder))
+        yield Finding(Level.WRONG, where, words, _right(folder, "rwX" if use & os.W_OK else "rX"))
 
 
 def _absent(where: str, folder: Path, needed: bool) -> Iterator[Finding]:
@@ -107,7 +115,7 @@ def _absent(where: str, folder: Path, needed: bool) -> Iterator[Finding]:
     parent = next(path for path in folder.parents if path.exists())
     if needed and not _may(parent, os.W_OK | os.X_OK):
         words = f"it is not there, and this user cannot make it in {parent}"
-        yield Finding(Level.WRONG, where, words, f"sudo install -d -o {_user(os.geteuid())} {folder}")
+        yield Finding(Level.WRONG, where, words, f"sudo install -d -o {_user(os.geteuid())} {shlex.quote(str(folder))}")
     elif needed:
         yield Finding(Level.NOTE, where, "it is not there yet; the daemon makes it when it starts")
     else:
@@ -162,8 +170,10 @@ def _may(path: Path, use: int) -> bool:
     return os.access(path, use, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _right(folder: Path) -> str:
-    return f"let {_user(os.geteuid())} write there: sudo chown -R {_user(os.geteuid())} {folder} (or mount it writable)"
+def _right(folder: Path, right: str = "rwX") -> str:
+    """The command that gives this user a right and takes none from others."""
+    grant = f"u:{_user(os.geteuid())}:{right}"
+    return f"sudo setfacl -R -m {grant},d:{grant} {shlex.quote(str(folder))} (or chown it)"
 
 
 def _user(uid: int) -> str:

@@ -64,12 +64,12 @@ def _memory(patient: Patient) -> Iterator[Finding]:
         yield Finding(Level.NOTE, "memory", words, f"workers.memory: {_share(there, workers)}")
     elif workers * each > there:
         words = (
-            f"{workers} workers may take {_size(each)} each, together more than the {_size(there)} of {source}: "
+            f"{workers} x {_size(each)} for workers is more than {_size(there)}, {source}: "
             "greedy clips may have the kernel kill processes"
         )
         yield Finding(Level.NOTE, "memory", words, f"workers.memory: {_share(there, workers)}, or fewer workers")
     else:
-        yield Finding(Level.OK, "memory", f"{workers} workers of at most {_size(each)} in {_size(there)}, {source}")
+        yield Finding(Level.OK, "memory", f"{workers} x {_size(each)} for workers, of {_size(there)}, {source}")
 
 
 def _processors(patient: Patient) -> Iterator[Finding]:
@@ -82,10 +82,10 @@ def _processors(patient: Patient) -> Iterator[Finding]:
         level = Level.NOTE if workers * each <= max(1.0, granted) else Level.WARNING
         yield Finding(level, "processors", words, mend)
     elif workers * each > here:
-        words = f"{workers} workers with {each} threads each on {here}: they get into each other's way"
+        words = f"{workers} x {each} threads for workers on {here}: they get into each other's way"
         yield Finding(Level.NOTE, "processors", words, "workers.threads: 0 shares the processors out")
     else:
-        yield Finding(Level.OK, "processors", f"{here}; {workers} workers with {each} threads each")
+        yield Finding(Level.OK, "processors", f"{here}; {workers} x {each} threads for workers")
 
 
 def _groups(machine: Machine, controller: str) -> Iterator[Path]:

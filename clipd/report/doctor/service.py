@@ -124,7 +124,12 @@ def _user(patient: Patient, unit: Unit) -> Iterator[Finding]:
     refused = [path for path in _written(patient) if path.is_dir() and not _may_write(user, path)]
     if refused:
         words = f"its user {name} cannot write {', '.join(patient.name(path) for path in refused)}"
-        yield Finding(Level.WRONG, unit.name, words, f"sudo chown -R {name}: {refused[0]}")
+        yield Finding(
+            Level.WRONG,
+            unit.name,
+            words,
+            f"sudo setfacl -R -m u:{name}:rwX,d:u:{name}:rwX {shlex.quote(str(refused[0]))} (or chown it)",
+        )
     else:
         yield Finding(Level.OK, unit.name, f"its user {name} can write sidecars, outputs and state")
 

@@ -15,7 +15,8 @@ def loading(patient: Patient) -> Iterator[Finding]:
     if patient.settings_trouble:
         for line in patient.settings_trouble.splitlines():
             where, colon, words = line.partition(": ")
-            yield Finding(Level.WRONG, where if colon else "settings", words if colon else line)
+            words, _, mend = (words if colon else line).partition("; ")
+            yield Finding(Level.WRONG, where if colon else "settings", words, mend)
         words = "tree, share and daemons are not examined until the settings can be read"
         yield Finding(Level.NOTE, "the rest", words, "mend the settings, then run clipd doctor again")
     elif patient.settings_file is None:
@@ -31,7 +32,7 @@ def environment(patient: Patient) -> Iterator[Finding]:
         yield Finding(Level.NOTE, "environment", f"overrules the settings file: {', '.join(patient.variables)}")
     for name, meant in patient.unknown_variables.items():
         mend = f"perhaps {meant} is meant; or unset it" if meant else "unset it; clipd.yaml lists every setting"
-        yield Finding(Level.WARNING, name, "is set, names no setting and does nothing", mend)
+        yield Finding(Level.WARNING, name, "is set, but there is no such setting", mend)
     if not patient.variables and not patient.unknown_variables:
         yield Finding(Level.OK, "environment", "no variable overrules the settings")
 

@@ -23,6 +23,8 @@ from clipd.report.health import STALE_SECONDS
 EVENT_SECONDS = 2.0
 """Events of this machine arrive within milliseconds."""
 FEW_INODES = 1000
+STATE_BYTES = 64 << 20
+"""A state folder is a few kilobytes for each clip."""
 PASSING = {
     "tmpfs": "it is gone at the next reboot",
     "ramfs": "it is gone at the next reboot",
@@ -82,7 +84,9 @@ def events(patient: Patient) -> Iterator[Finding]:
         words = f"{more}{number} folders, and the kernel watches at most {limit} for each user; beyond, {polled}"
         level = Level.WRONG if watch.mode == "events" and number > limit else Level.WARNING
         yield Finding(level, where, words, f"sudo sysctl fs.inotify.max_user_watches={max(524_288, 2 * number)}")
-    elif _is_heard(patient):
+    elif (heard := _is_heard(patient)) is None:
+        return  # nothing can be written there, which `folders.writing` tells
+    elif heard:
         limits = "" if limit is None else f"; {more}{number} of {limit} folders that can be watched"
         yield Finding(Level.OK, where, f"a change made just now was heard of{limits}")
     else:
@@ -113,23 +117,29 @@ def clock(patient: Patient) -> Iterator[Finding]:
 
 
 def space(patient: Patient) -> Iterator[Finding]:
-    """Room against the reserve, and names that are left."""
-    reserve = patient.space.reserve
-    layout = patient.layout
-    for folder in dict.fromkeys((layout.outputs, layout.state)):
-        free, total = free_bytes(folder), total_bytes(folder)
-        where = patient.name(folder)
-        words = f"{_size(free)} of {_size(total)} free, {_size(reserve)} stay in reserve (space.reserve)"
-        more = "make room, let retention remove old outputs (clipd retention), or lower space.reserve"
-        if free < reserve:
-            yield Finding(Level.WRONG, where, f"{words}: new work waits", more)
-        elif free < 2 * reserve:
-            yield Finding(Level.WARNING, where, f"{words}: new work will wait soon", more)
+    """Room for outputs against the reserve, room for the state where it lies elsewhere, and names that are left."""
+    outputs, state, reserve = patient.layout.outputs, patient.layout.state, patient.space.reserve
+    free = free_bytes(outputs)
+    words = f"{_size(free)} of {_size(total_bytes(outputs))} free, {_size(reserve)} stay in reserve (space.reserve)"
+    mend = "make room, let retention remove old outputs (clipd retention), or lower space.reserve"
+    if free < reserve:
+        yield Finding(Level.WRONG, patient.name(outputs), f"{words}: new work waits", mend)
+    elif free < 2 * reserve:
+        yield Finding(Level.WARNING, patient.name(outputs), f"{words}: new work will wait soon", mend)
+    else:
+        yield Finding(Level.OK, patient.name(outputs), words)
+    if state.exists() and outputs.exists() and state.stat().st_dev != outputs.stat().st_dev:
+        free = free_bytes(state)
+        if free < STATE_BYTES:
+            words = f"only {_size(free)} free: claims, records and receipts will soon not be written"
+            yield Finding(Level.WRONG, patient.name(state), words, "make room on that filesystem")
         else:
-            yield Finding(Level.OK, where, words)
+            yield Finding(Level.OK, patient.name(state), f"{_size(free)} free, on a filesystem of its own")
+    for folder in (outputs, state):
         if folder.exists() and (seen := os.statvfs(folder)).f_files and seen.f_favail < FEW_INODES:
             words = f"only {seen.f_favail} more files can be made (inodes)"
-            yield Finding(Level.WRONG, where, words, "remove many small files, or use a filesystem with more inodes")
+            mend = "remove many small files, or use a filesystem with more inodes"
+            yield Finding(Level.WRONG, patient.name(folder), words, mend)
 
 
 def cache(patient: Patient) -> Iterator[Finding]:
@@ -148,8 +158,8 @@ def cache(patient: Patient) -> Iterator[Finding]:
         yield Finding(Level.OK, where, f"local, {_size(free_bytes(there))} free{made}")
 
 
-def _is_heard(patient: Patient) -> bool:
-    """Watch a temporary folder, make a file in it; did the kernel tell?"""
+def _is_heard(patient: Patient) -> bool | None:
+    """Watch a temporary folder, make a file in it; did the kernel tell? None where none can be made."""
     heard = threading.Event()
 
     def tell(_: Hint) -> None:
@@ -164,7 +174,7 @@ def _is_heard(patient: Patient) -> bool:
             finally:
                 watch.stop()
     except ClipdError:
-        return False  # nothing can be written there, which `folders.writing` tells
+        return None
 
 
 def _number(path: Path) -> int | None:

@@ -82,7 +82,7 @@ def hardware(_: Patient) -> Iterator[Finding]:
     for (kind, trouble), encoders in troubles.items():
         yield Finding(Level.NOTE, ", ".join(encoders), f"not here: {trouble}", HARDWARE_MENDS.get(kind, ""))
     if not works:
-        yield Finding(Level.OK, "none", "clipd encodes on the processor and needs none")
+        yield Finding(Level.OK, "hardware encoders", "clipd encodes on the processor and needs none")
 
 
 def time_zones(patient: Patient) -> Iterator[Finding]:
