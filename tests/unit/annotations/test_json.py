@@ -30,3 +30,7 @@ def test_a_rectangle_stands_on_one_line_and_texts_are_left_alone() -> None:
 
 def test_letters_stay_letters() -> None:
     assert "試合" in render({"clip": "試合"}).decode()
+
+
+def test_a_name_that_is_no_unicode_survives() -> None:
+    assert json.loads(render({"clip": "caf\udce9"})) == {"clip": "caf\udce9"}
