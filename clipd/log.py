@@ -24,7 +24,11 @@ class Settings(Section):
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting("INFO", "The least important line that is written.")
     file: str | None = setting(None, "A log file beside the console, relative to the root; null for none.")
-    rotation: str = setting("20 MB", "When a new log file is begun: a size (20 MB) or a time (1 day).")
+    rotation: str = setting(
+        "20 MB",
+        "When a new log file is begun: a size (20 MB) or a time (1 day).",
+        pattern=r"(?i)^\d+(\.\d+)? ?([kmgt]?i?b|(second|minute|hour|day|week|month)s?)$",
+    )
     keep: int = setting(10, "How many old log files are kept.", unit="files", ge=1)
     json_lines: bool = setting(False, "Write each line as a JSON object, for log collectors.")
 

@@ -114,6 +114,8 @@ def test_one_sidecar_a_folder_or_a_video_can_be_named(place: Workplace, monkeypa
     monkeypatch.chdir(place.layout.sidecars / "cam1")
     assert checked(place, Path("s1/match_clips.json"), Path("../cam1/s1")) == []
     assert len(checked(place, Path("../cam2/s1/bad_clips.json"))) == 1
+    monkeypatch.chdir(place.layout.source)
+    assert checked(place, Path("../prept/_configs/cam1/s1/match_clips.json")) == []
 
 
 def test_what_cannot_be_read_as_a_video_is_told(place: Workplace, tmp_path: Path) -> None:
