@@ -143,12 +143,12 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
         facts = Circumstances(job, revision, run, place.host, started, place.clock.now(), source)
         sheets = annotate(folder, prepared, result, facts, place.annotations)
         watchman.check()
-        ticket = records.open_ticket(place.layout, job.id, claim.token)
-        outputs, kept = publish(place.layout, job.id, folder, (*result.artifacts, *sheets), place.clock.now())
-        receipt = commit(place.layout, Receipt(
-            job.id, revision, run, job.name, job.origin, job.key, wish.answered, outputs, place.host,
-            stamp(started), stamp(place.clock.now()), (*prepared.notes, *result.warnings, *kept),
-        ), ticket)  # fmt: skip
+        with records.ticket_for(place.layout, job.id, claim.token) as ticket:
+            outputs, kept = publish(place.layout, job.id, folder, (*result.artifacts, *sheets), place.clock.now())
+            receipt = commit(place.layout, Receipt(
+                job.id, revision, run, job.name, job.origin, job.key, wish.answered, outputs, place.host,
+                stamp(started), stamp(place.clock.now()), (*prepared.notes, *result.warnings, *kept),
+            ), ticket)  # fmt: skip
     logger.info("published: {}", ", ".join(receipt.results))
     if gone := withdraw(place.layout, receipts, outputs):
         logger.info("withdrawn, as they no longer apply: {}", ", ".join(gone))

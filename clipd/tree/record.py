@@ -8,8 +8,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -149,12 +149,17 @@ def read_receipts(layout: Layout, job: str) -> tuple[Receipt, ...]:
     return _in_order(found)
 
 
-def open_ticket(layout: Layout, job: str, token: str) -> Path:
-    """Make the empty file that an attempt's receipt is written into; without it nothing can be committed."""
+@contextmanager
+def ticket_for(layout: Layout, job: str, token: str) -> Iterator[Path]:
+    """The file that an attempt's receipt is written into, and without which nothing can be committed; gone afterwards."""
     ticket = layout.ticket(job, token)
     _make_folder(ticket.parent)
     atomic.write(ticket, b"", durable=False)
-    return ticket
+    try:
+        yield ticket
+    finally:
+        with suppress(ClipdError):
+            atomic.remove(ticket)
 
 
 def tear_tickets(layout: Layout, job: str) -> None:

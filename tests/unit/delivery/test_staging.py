@@ -10,7 +10,7 @@ import pytest
 from clipd.delivery.staging import abandoned, remove, staging, sweep
 from clipd.errors import ClipdError
 from clipd.tree.layout import Directories, Layout
-from clipd.tree.record import open_ticket
+from clipd.tree.record import ticket_for
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def test_a_frozen_attempt_finds_its_files_gone(layout: Layout) -> None:
 
 
 def test_an_attempt_that_was_frozen_after_publishing_finds_its_ticket_torn(layout: Layout) -> None:
-    mine, others = open_ticket(layout, "job", "frozen"), open_ticket(layout, "job2", "alive")
-    sweep(layout, "job")
-    assert not mine.exists()
-    assert others.exists()
+    with ticket_for(layout, "job", "frozen") as mine, ticket_for(layout, "job2", "alive") as others:
+        sweep(layout, "job")
+        assert not mine.exists()
+        assert others.exists()
 
 
 def test_without_any_staging_there_is_nothing_to_sweep(layout: Layout) -> None:

@@ -23,11 +23,11 @@ from clipd.tree.record import (
     Record,
     clear_progress,
     commit,
-    open_ticket,
     read_progress,
     read_receipts,
     read_record,
     tear_tickets,
+    ticket_for,
     write_progress,
     write_record,
 )
@@ -112,24 +112,30 @@ class TestReceipts:
         assert read_receipts(layout, "job") == (RECEIPT,)
 
     def test_a_ticket_becomes_the_receipt(self, layout: Layout) -> None:
-        assert commit(layout, RECEIPT, open_ticket(layout, "job", "token"))
+        with ticket_for(layout, "job", "token") as ticket:
+            assert commit(layout, RECEIPT, ticket)
         assert read_receipts(layout, "job") == (RECEIPT,)
         assert [path.name for path in layout.receipts("job").iterdir()] == ["rev.1.json"]
 
     def test_with_a_torn_ticket_nothing_is_committed(self, layout: Layout) -> None:
-        ticket = open_ticket(layout, "job", "token")
-        tear_tickets(layout, "job")
-        with pytest.raises(Missing):
-            commit(layout, RECEIPT, ticket)
+        with ticket_for(layout, "job", "token") as ticket:
+            tear_tickets(layout, "job")
+            with pytest.raises(Missing):
+                commit(layout, RECEIPT, ticket)
         assert list(layout.receipts("job").iterdir()) == []
 
     def test_a_ticket_that_met_a_committed_run_is_good_for_the_next(self, layout: Layout) -> None:
-        ticket = open_ticket(layout, "job", "token")
-        assert commit(layout, RECEIPT)
         later = replace(RECEIPT, run=2, published_at=stamp(NOON + timedelta(days=1)))
-        assert not commit(layout, RECEIPT, ticket)
-        assert commit(layout, later, ticket)
+        with ticket_for(layout, "job", "token") as ticket:
+            assert commit(layout, RECEIPT)
+            assert not commit(layout, RECEIPT, ticket)
+            assert commit(layout, later, ticket)
         assert read_receipts(layout, "job") == (RECEIPT, later)
+
+    def test_a_ticket_that_was_not_used_is_gone(self, layout: Layout) -> None:
+        with pytest.raises(ZeroDivisionError), ticket_for(layout, "job", "token"):
+            raise ZeroDivisionError
+        assert list(layout.receipts("job").iterdir()) == []
 
     def test_tearing_tickets_leaves_receipts_alone(self, layout: Layout) -> None:
         tear_tickets(layout, "job")
