@@ -122,7 +122,8 @@ class Pool:
             self._pool = self._start()
             future = self._schedule(job, arguments)
         self._running[job.id] = (job, future)
-        future.add_done_callback(lambda ended: self._ended(job, ended))
+        timer = self._time_limit(job)
+        future.add_done_callback(lambda ended: self._ended(job, ended, timer))
 
     def cancel(self, job: str, why: str) -> None:
         """Stop the attempt at `job`: its worker is asked to end, and killed when it does not."""
@@ -140,7 +141,20 @@ class Pool:
             self._pool.stop()
             self._pool.join()
 
-    def _ended(self, job: Job, future: Future[Outcome]) -> None:
+    def _time_limit(self, job: Job) -> threading.Timer | None:
+        """Stops the job when its time is over. The library's own limit goes by the wall clock, which may be set."""
+        seconds = self.settings.job_seconds
+        if not seconds:
+            return None
+        words = f"it took longer than {seconds:g} s (workers.job_seconds)"
+        timer = threading.Timer(seconds, self.cancel, (job.id, words))
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _ended(self, job: Job, future: Future[Outcome], timer: threading.Timer | None) -> None:
+        if timer is not None:
+            timer.cancel()
         self._running.pop(job.id, None)
         why = self._stopped.pop(job.id, "")
         loss = self._loss(future, why)
@@ -155,8 +169,6 @@ class Pool:
         match error:
             case None:
                 return None
-            case TookTooLong():
-                return f"it took longer than {self.settings.job_seconds:g} s (workers.job_seconds)"
             case ProcessExpired():
                 return _death(error.exitcode)
             case BrokenExecutor():
@@ -174,9 +186,7 @@ class Pool:
         )
 
     def _schedule(self, job: Job, arguments: tuple[object, ...]) -> Future[Outcome]:
-        future: Future[Outcome] = self._pool.schedule(
-            _stoppable, args=(self._call, job, *arguments), timeout=self.settings.job_seconds or None
-        )
+        future: Future[Outcome] = self._pool.schedule(_stoppable, args=(self._call, job, *arguments))
         return future
 
 

@@ -172,6 +172,18 @@ def test_a_job_that_takes_too_long_is_stopped_and_that_is_said(tmp_path: Path) -
     assert (tmp_path / "let go").exists()
 
 
+def test_a_wall_clock_that_is_set_stops_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(SETTINGS.model_copy(update={"job_seconds": 600}))
+    desk.send("work", tmp_path, 0.5)
+    until_there(tmp_path / "began")
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 86400)
+    ended = desk.ended()
+    assert ended.outcome is not None, ended.loss
+    monkeypatch.undo()
+    desk.pool.stop(0)
+
+
 def test_stopping_lets_what_runs_finish(tmp_path: Path) -> None:
     desk = Desk(SETTINGS)
     desk.send("work", tmp_path, 0.5)
