@@ -9,7 +9,6 @@ that whoever takes a claim removes the former holder's staging.
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -112,7 +111,7 @@ def _break(path: Path, judged: Heartbeat) -> None:
     """
     if heartbeat(path) != judged:
         return
-    aside = path.with_name(f"{path.name}.break.{secrets.token_hex(8)}")
+    aside = atomic.temporary(path)
     try:
         atomic.rename(path, aside)
     except atomic.Missing:
