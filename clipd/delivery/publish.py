@@ -69,7 +69,7 @@ def sheet_path(output: Path) -> Path:
 
 def _is_the_same(layout: Layout, path: Path, output: Output) -> bool:
     """Is the file at `path` the very one that was published? Somebody may have put their own there since."""
-    if not path.is_relative_to(os.path.normpath(layout.outputs)) or atomic.size_of(path) != output.size:
+    if not path.is_relative_to(layout.outputs) or atomic.size_of(path) != output.size:
         return False
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

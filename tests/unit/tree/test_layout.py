@@ -74,6 +74,15 @@ class TestPlaces:
         assert layout.output_folder("h264", Place("_", "_", "match")) == "h264/_/_"
         assert flat.output_folder("h264", Place("cam1", "a/b", "match")) == "h264"
 
+    @pytest.mark.parametrize("root", ["tree", "x/../tree", "tree/."])
+    def test_folders_beside_the_root_have_one_name_however_they_are_written(self, tmp_path: Path, root: str) -> None:
+        layout = Layout(tmp_path / root, Directories(sidecars="../cfg/./all", outputs="./out/../../clips"))
+        assert layout.sidecars == tmp_path / "cfg/all"
+        assert layout.outputs == tmp_path / "clips"
+        path = layout.sidecars / "cam1/s1/match_clips.json"
+        assert layout.at(layout.relative(path)) == path
+        assert layout.place(layout.at(layout.relative(path))) == Place("cam1", "s1", "match")
+
     @pytest.mark.parametrize(
         ("name", "counts"),
         [("match_clips.json", True), ("_clips.json", False), ("match.json", False), ("match_clips.json.bak", False)],
