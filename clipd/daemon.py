@@ -33,16 +33,14 @@ from clipd.intake.watch import Hint, Watch
 from clipd.lifecycle import Workplace, process
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
-from clipd.report import history, metrics
-from clipd.report.health import Health, Work, notify, write_health
-from clipd.report.history import Ending, History
-from clipd.report.pages import Pages
-from clipd.report.snapshot import Observer, Situation
+from clipd.report.health import Health, notify
+from clipd.report.snapshot import Situation
+from clipd.showing import Showing
 from clipd.steering import LOOK_SECONDS, PARTING_SECONDS, Steering
-from clipd.tree import record as records
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root, require_same_share
 from clipd.worker.pool import Ended, Pool
+from clipd.worker.supervision import Supervision
 
 SLICE_SECONDS = 0.05
 """How long a walk of the tree may go on before waiting messages are looked at."""
@@ -50,8 +48,6 @@ BEAT_SECONDS = 5.0
 """How often the daemon says on the share that it is alive."""
 SWEEP_SECONDS = 3600.0
 """How often strays are looked for, at the least; more often where they are removed sooner."""
-CANCEL_PATIENCE_SECONDS = 5.0
-"""How long a worker gets to notice by itself that its clip was cancelled."""
 
 
 @dataclass(frozen=True)
@@ -127,18 +123,13 @@ class Daemon:
         self._root_trouble = ""
         self._stopping = False
         self._renewing = False
-        self._progress: dict[str, tuple[object, float]] = {}
-        self._unasked: dict[str, float] = {}
         self._pool = self._new_pool()
         self._watch: Watch | None = None
-        self._work = Work()
-        self._submitted: dict[str, float] = {}
         self._started_at = stamp(self.clock.now())
         self._walk_began = 0.0
         self._scanned_at, self._scan_seconds = "", 0.0
-        self._history = History(self.layout, self.host)
-        self._pages = Pages(self.layout, config.pages)
-        self._observer = Observer(self.layout, self._history, config.pages.results)
+        self._showing = Showing(self.layout, config.pages, self.host, self.clock)
+        self._supervision = Supervision(self.layout, self._scan.refuses)
 
     def run(self) -> int:
         """Work; the exit code: 0 all well, 1 when something failed."""
@@ -153,8 +144,7 @@ class Daemon:
             "clipd {} serves {} with {} workers", __version__, self.layout.root, self._pool.settings.worker_count
         )
         self._watch = Watch((self.layout.sidecars,), self.config.watch, self._messages.put)
-        port = self.config.pages.metrics_port
-        stop_serving = metrics.serve(port, lambda: self._pages.latest) if port is not None else None
+        stop_serving = self._showing.serve(self.config.pages.metrics_port)
         try:
             while not self._stopping:
                 self._turn()
@@ -164,9 +154,8 @@ class Daemon:
         finally:
             self._watch.stop()
             self.layout.heartbeat(self._beat_name).unlink(missing_ok=True)
-            self._show()
-            if stop_serving is not None:
-                stop_serving()
+            self._showing.page_now(self._situation())
+            stop_serving()
 
     # --- one turn -----------------------------------------------------------------------------------------------
 
@@ -181,7 +170,8 @@ class Daemon:
         self._watch_over()
         self._beat()
         self._steering.obey()
-        self._show_when_due()
+        token = (self._scan.changes, len(self._held), self._pool.running, self._steering.gate.why)
+        self._showing.page(self._situation, token, busy=bool(self._pool.running))
         self._sweep_on()
 
     def _take_messages(self) -> None:
@@ -300,7 +290,7 @@ class Daemon:
             patience = self.config.claims.lease_seconds * 1.5
         self._held.pop(job.id, None)
         self._taken += 1
-        self._submitted[job.id] = now
+        self._showing.begun(job)
         forgiven = job.id in self._halted
         self._halted.discard(job.id)
         self._pool.submit(job, self.workplace, self._last_words.pop(job.id, ""), patience, forgiven)
@@ -321,8 +311,6 @@ class Daemon:
 
     def _take_end(self, ended: Ended) -> None:
         job, now = ended.job, self.clock.monotonic()
-        self._progress.pop(job.id, None)
-        self._unasked.pop(job.id, None)
         if ended.outcome is None and job.id in self._halted:
             logger.bind(job=job.id).info("{}: stopped, and begun again later: {}", job.name, ended.loss)
             outcome = Outcome(Verdict.DEFERRED, ended.loss, again_in_seconds=0.0)
@@ -337,7 +325,7 @@ class Daemon:
             self.tally.complete.append(outcome)
         elif outcome.verdict is Verdict.FAILED:
             self.tally.failed.append((job, outcome.message))
-        self._remember(job, outcome, now)
+        self._showing.ended(job, outcome)
         self._steering.told(job, outcome)
         if self._told is not None:
             self._told(job, outcome)
@@ -347,27 +335,15 @@ class Daemon:
         self._scan.hint(str(self.layout.at(job.origin)), closed=True)
 
     def _watch_over(self) -> None:
-        """Stop attempts that do not get on, and those whose clip no longer asks for them."""
-        now = self.clock.monotonic()
-        limit = self.config.workers.no_progress_seconds
-        for job in self._pool.running_jobs:
-            if self._steering.gate.stop:
+        """Stop attempts that do not get on, that nobody asks for any more, or that a pause forbids."""
+        if self._steering.gate.stop:
+            for job in self._pool.running_jobs:
                 self._halted.add(job.id)
                 self._pool.cancel(job.id, self._steering.gate.why)
-                continue
-            if self._scan.refuses(job):
-                if now - self._unasked.setdefault(job.id, now) > CANCEL_PATIENCE_SECONDS:
-                    self._pool.cancel(job.id, "the clip no longer asks for it")
-                continue
-            self._unasked.pop(job.id, None)
-            note = records.read_progress(self.layout, job.id)
-            state = None if note is None else (note.stage, note.done, note.pid)
-            known, since = self._progress.get(job.id, (object(), now))
-            if known != state:
-                self._progress[job.id] = (state, now)
-            elif limit and now - since > limit:
-                self._progress.pop(job.id)
-                self._pool.cancel(job.id, f"it did not get on for {limit:g} s (workers.no_progress_seconds)")
+            return
+        limit = self.config.workers.no_progress_seconds
+        for job, why in self._supervision.to_stop(self._pool.running_jobs, self.clock.monotonic(), limit):
+            self._pool.cancel(job.id, why)
 
     def _beat(self) -> None:
         """Say on the share that this daemon is alive and what it waits for; learn the share's clock from it."""
@@ -378,22 +354,11 @@ class Daemon:
         notify("WATCHDOG=1")
         wanted = {job.id for job in self._scan.jobs}
         self._held = {job: held for job, held in self._held.items() if job in wanted}
-        path = self.layout.heartbeat(self._beat_name)
-        try:
-            write_health(path, self._health())
-            self._share_offset = path.stat().st_mtime - time.time()
-        except (ClipdError, OSError) as error:
-            logger.warning("the share cannot be written: {}", error)
+        offset = self._showing.beat(self.layout.heartbeat(self._beat_name), self._health())
+        self._share_offset = self._share_offset if offset is None else offset
 
-    def _show_when_due(self) -> None:
-        """Write the status page and the metrics, when something changed or the last ones are old."""
-        token = (self._scan.changes, len(self._held), self._pool.running, self._steering.gate.why)
-        if self._pages.due(self.clock.monotonic(), token, busy=bool(self._pool.running)):
-            self._show(token)
-
-    def _show(self, token: object = None) -> None:
-        began = self.clock.monotonic()
-        there = Situation(
+    def _situation(self) -> Situation:
+        return Situation(
             scan=self._scan,
             running=self._pool.running_jobs,
             why_waiting=self._why_waiting,
@@ -403,39 +368,12 @@ class Daemon:
             reserve=self.config.space.reserve,
             held_back=self._steering.gate.why,
         )
-        try:
-            self._pages.write(self._observer.look(there, self.clock.now()))
-        except (ClipdError, OSError) as error:
-            logger.warning("the status page cannot be written: {}", error)
-        self._pages.written(began, self.clock.monotonic(), token)
 
     def _why_waiting(self, job: Job) -> tuple[str, float | None]:
         held = self._held.get(job.id)
         if held is None or (self._steering.gate.shut and held.until <= self.clock.monotonic()):
             return self._steering.gate.why, None
         return held.why, max(0.0, held.until - self.clock.monotonic())
-
-    def _remember(self, job: Job, outcome: Outcome, now: float) -> None:
-        """Count an attempt that ended, and write down what it finished, for the page and the metrics."""
-        began = self._submitted.pop(job.id, None)
-        seconds = None if began is None else round(now - began, 2)
-        self._work.count(job, outcome.verdict, seconds)
-        verdict = outcome.verdict
-        if verdict is Verdict.COMPLETE or verdict is Verdict.FAILED:
-            self._history.add(
-                Ending(
-                    at=stamp(self.clock.now()),
-                    job=job.id,
-                    clip=job.name,
-                    camera=job.camera,
-                    host=self.host,
-                    verdict=verdict,
-                    seconds=seconds,
-                    products=history.products(self.layout, outcome.outputs),
-                    notes=len(outcome.warnings),
-                    words=outcome.message[: history.WORDS_CHARACTERS],
-                )
-            )
 
     def _sweep_on(self) -> None:
         """Take another slice of the search for what killed attempts left behind."""
@@ -474,7 +412,7 @@ class Daemon:
         self._renewing = config.workers != self.config.workers or config.log != self.config.log
         former, self.config = self.config, config
         self._scan.ignore = config.watch.ignore
-        self._pages.settings = config.pages
+        self._showing.renew(config.pages)
         self._steering.renew(config)
         self._scan.settling.settle_seconds = config.watch.settle_seconds
         if config.watch.mode != former.watch.mode and self._watch is not None:
@@ -595,7 +533,7 @@ class Daemon:
             started_at=self._started_at,
             scanned_at=self._scanned_at,
             scan_seconds=self._scan_seconds,
-            work=self._work,
+            work=self._showing.work,
             hooks_failed=self._steering.hooks.failed,
             hooks_dropped=self._steering.hooks.dropped,
         )
