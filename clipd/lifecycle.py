@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loguru import logger
@@ -20,7 +20,7 @@ from clipd.clock import Clock, stamp
 from clipd.delivery.annotate import Circumstances, annotate
 from clipd.delivery.origins import ORIGINS, Answer, Wish
 from clipd.delivery.proof import commit, standing_proof
-from clipd.delivery.publish import publish, withdraw
+from clipd.delivery.publish import make_way, publish, withdraw
 from clipd.delivery.staging import staging, sweep
 from clipd.delivery.watchman import Watchman
 from clipd.delivery.writeback import WriteBack
@@ -139,6 +139,9 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
     with staging(place.layout, job.id, claim.token) as folder:
         result = _run(job, place, prepared, source, folder, watchman)
         logger.info("verified: {}", ", ".join(artifact.name for artifact in result.artifacts))
+        watchman.check()
+        aside = make_way(place.layout, job.id, result.artifacts, place.clock.now())
+        result = replace(result, warnings=(*result.warnings, *aside))
         run = 1 + max((receipt.run for receipt in receipts if receipt.revision == revision), default=0)
         facts = Circumstances(job, revision, run, place.host, started, place.clock.now(), source)
         sheets = annotate(folder, prepared, result, facts, place.annotations)

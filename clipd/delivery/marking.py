@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clipd.clock import Clock, stamp
 from clipd.delivery.writeback import WriteBack, edit
-from clipd.errors import Temporary
+from clipd.errors import Rejected, Temporary
 from clipd.files import lease
 from clipd.files.atomic import read_regular
 from clipd.jobs.naming import names_of
@@ -85,9 +85,12 @@ def cancel(layout: Layout, claims: lease.Settings, job: str, clip: str, sidecar:
     """Set a clip that asks for work back to Draft, and wait until no attempt at it runs any more.
 
     Raises:
+        Rejected: it does not ask for work any more.
         Temporary: as `mark`, or the attempt has not stopped yet.
     """
-    mark(layout, claims, sidecar, [key], Status.DRAFT, clock, expect=lambda entry: entry.due)
+    written = mark(layout, claims, sidecar, [key], Status.DRAFT, clock, expect=lambda entry: entry.due)
+    if written.result == "already":
+        raise Rejected(f"{clip} does not ask for work any more; it ended just now, or somebody changed it")
     deadline = clock.monotonic() + STOP_SECONDS
     while lease.seems_held(layout.claim(job)):
         if clock.monotonic() >= deadline:

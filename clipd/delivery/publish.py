@@ -31,16 +31,28 @@ def publish(
         ClaimLost: the staging folder is gone, because another worker took the job.
         Deferred, Temporary: the filesystem refuses.
     """
-    kept = []
-    for artifact in artifacts:
-        target = layout.output(artifact.folder, artifact.name)
-        if (aside := _make_way(layout, job, target, now)) is not None:
-            kept.append(f"{layout.relative(target)} was there before and is kept as {aside.name}")
+    kept = make_way(layout, job, artifacts, now)
     for artifact in sorted(artifacts, key=lambda artifact: artifact.role != "annotation"):
         _publish_one(staging / artifact.staged_name, layout.output(artifact.folder, artifact.name))
     return tuple(
         Output(layout.relative(layout.output(a.folder, a.name)), a.size, a.sha256, a.role) for a in artifacts
-    ), tuple(kept)
+    ), kept
+
+
+def make_way(layout: Layout, job: str, artifacts: Sequence[Artifact], now: datetime) -> tuple[str, ...]:
+    """Move aside what stands under the final names of `artifacts` and of their sheets, and is nobody's; what was moved.
+
+    `publish` does so too; whoever comes first can tell of it in the truth sheets.
+
+    Raises:
+        Rejected: another clip's output stands under one of the names.
+    """
+    targets = [layout.output(artifact.folder, artifact.name) for artifact in artifacts]
+    kept = []
+    for target in dict.fromkeys((*targets, *(sheet_path(target) for target in targets))):
+        if (aside := _make_way(layout, job, target, now)) is not None:
+            kept.append(f"{layout.relative(target)} was there before and is kept as {aside.name}")
+    return tuple(kept)
 
 
 def withdraw(layout: Layout, former: Sequence[Receipt], present: Sequence[Output]) -> list[str]:

@@ -172,3 +172,19 @@ def test_a_function_of_the_operators_own_is_tried_named_and_answered(tree: Tree,
     tree.run("run", "--once", **own)
     assert tree.clip(sidecar, "goal")["export_path"] == ["data/prept/03_CLIPPED/h264/cam1/s1/match_goal.txt"]
     assert (tree.layout.outputs / "h264/cam1/s1/match_goal.txt").read_text() == "10"
+
+
+def test_a_file_that_had_to_be_moved_aside_is_named_where_people_look(tree: Tree, film: Path) -> None:
+    tree.add_source(film, "match.mp4")
+    sidecar = tree.write_sidecar([clip("goal", source_path="cam1/s1/match.mp4")])
+    folder = tree.layout.outputs / "h264/cam1/s1"
+    folder.mkdir(parents=True)
+    for name in ("match_goal.mp4", "match_goal.json"):
+        (folder / name).write_text("[]")
+    tree.once()
+    warnings = json.loads((folder / "match_goal.json").read_text())["warnings"]
+    moved = [warning for warning in warnings if "was there before and is kept as" in warning]
+    kept = sorted(path.name for path in folder.glob("*.before-clipd-*"))
+    assert len(kept) == 2
+    assert [warning.rpartition(" ")[2] for warning in sorted(moved)] == kept
+    assert f"{len(warnings)} notes in the truth sheet" in tree.run("why", str(sidecar)).stdout
