@@ -110,7 +110,7 @@ class Daemon:
             self.layout, config, self.clock, daemon=self.id, host=self.host, tell=self._messages.put
         )
         self._share_offset = 0.0
-        self._scan = self._new_scan()
+        self.scan = self._new_scan()
         self._held: dict[str, Held] = {}
         self._last_words: dict[str, str] = {}
         self._halted: set[str] = set()
@@ -129,7 +129,7 @@ class Daemon:
         self._walk_began = 0.0
         self._scanned_at, self._scan_seconds = "", 0.0
         self._showing = Showing(self.layout, config.pages, self.host, self.clock)
-        self._supervision = Supervision(self.layout, self._scan.refuses)
+        self._supervision = Supervision(self.layout, self.scan.refuses)
 
     def run(self) -> int:
         """Work; the exit code: 0 all well, 1 when something failed."""
@@ -163,14 +163,14 @@ class Daemon:
         self._take_messages()
         if not self._root_is_there():
             return
-        self._scan.look_again()
+        self.scan.look_again()
         self._walk_on()
         self._steering.look(LOOK_SECONDS if self._trusted else self.config.watch.interval_seconds)
         self._hand_out()
         self._watch_over()
         self._beat()
         self._steering.obey()
-        token = (self._scan.changes, len(self._held), self._pool.running, self._steering.gate.why)
+        token = (self.scan.changes, len(self._held), self._pool.running, self._steering.gate.why)
         self._showing.page(self._situation, token, busy=bool(self._pool.running))
         self._sweep_on()
 
@@ -187,14 +187,14 @@ class Daemon:
             case Hint(path) if path == str(self.layout.sidecars):
                 self._next_walk = 0.0
             case Hint(path, closed):
-                self._scan.hint(path, closed=closed)
+                self.scan.hint(path, closed=closed)
             case Ended():
                 self._take_end(message)
             case Carried():
                 for job in message.jobs:
                     self._held.pop(job, None)
                 for sidecar in message.sidecars:
-                    self._scan.hint(sidecar, closed=True)
+                    self.scan.hint(sidecar, closed=True)
             case Signal("stop"):
                 if self._stopping:
                     logger.warning("told again to stop: abandoning what runs")
@@ -207,7 +207,7 @@ class Daemon:
         if self._walk is not None or self._sweep is not None:
             return 0.0
         now = self.clock.monotonic()
-        due = [self._next_walk, self._next_beat, self._next_sweep, *self._scan.unsettled.values()]
+        due = [self._next_walk, self._next_beat, self._next_sweep, *self.scan.unsettled.values()]
         if self._pool.free:
             due += [held.until for held in self._held.values() if held.until > now]
         if self._pool.running:
@@ -238,7 +238,7 @@ class Daemon:
         if self._walk is None:
             if now < self._next_walk:
                 return
-            self._walk, self._taken = self._scan.walk(), self._taken if self._once else 0
+            self._walk, self._taken = self.scan.walk(), self._taken if self._once else 0
             self._walk_began = now
         deadline = now + SLICE_SECONDS
         for _ in self._walk:
@@ -266,7 +266,7 @@ class Daemon:
         running = self._pool.running
         due = (
             job
-            for job in self._scan.jobs
+            for job in self.scan.jobs
             if job.id not in running
             and self._is_ours(job)
             and (job.id not in self._held or self._held[job.id].until <= now)
@@ -332,7 +332,7 @@ class Daemon:
         wait = 0.5 if outcome.again_in_seconds is None else outcome.again_in_seconds
         passing = outcome.verdict in (Verdict.DEFERRED, Verdict.BUSY)
         self._held[job.id] = Held(outcome.message, now + wait, settled=passing)
-        self._scan.hint(str(self.layout.at(job.origin)), closed=True)
+        self.scan.hint(str(self.layout.at(job.origin)), closed=True)
 
     def _watch_over(self) -> None:
         """Stop attempts that do not get on, that nobody asks for any more, or that a pause forbids."""
@@ -352,14 +352,14 @@ class Daemon:
             return
         self._next_beat = now + BEAT_SECONDS
         notify("WATCHDOG=1")
-        wanted = {job.id for job in self._scan.jobs}
+        wanted = {job.id for job in self.scan.jobs}
         self._held = {job: held for job, held in self._held.items() if job in wanted}
         offset = self._showing.beat(self.layout.heartbeat(self._beat_name), self._health())
         self._share_offset = self._share_offset if offset is None else offset
 
     def _situation(self) -> Situation:
         return Situation(
-            scan=self._scan,
+            scan=self.scan,
             running=self._pool.running_jobs,
             why_waiting=self._why_waiting,
             is_ours=self._is_ours,
@@ -411,10 +411,10 @@ class Daemon:
             return
         self._renewing = config.workers != self.config.workers or config.log != self.config.log
         former, self.config = self.config, config
-        self._scan.ignore = config.watch.ignore
+        self.scan.ignore = config.watch.ignore
         self._showing.renew(config.pages)
         self._steering.renew(config)
-        self._scan.settling.settle_seconds = config.watch.settle_seconds
+        self.scan.settling.settle_seconds = config.watch.settle_seconds
         if config.watch.mode != former.watch.mode and self._watch is not None:
             self._watch.stop()
             self._watch = Watch((self.layout.sidecars,), config.watch, self._messages.put)
@@ -434,13 +434,13 @@ class Daemon:
         """Has a single pass done all it can do?"""
         if not self._scanned or self._walk is not None or self._sweep is not None:
             return False
-        if self._scan.unsettled or self._pool.running:
+        if self.scan.unsettled or self._pool.running:
             return False
         if not self._messages.empty() or self._steering.busy:
             return False
         if self._steering.gate.shut or not self._batch_room():
             return True
-        return all(job.id in self._held and self._held[job.id].settled for job in self._scan.jobs if self._is_ours(job))
+        return all(job.id in self._held and self._held[job.id].settled for job in self.scan.jobs if self._is_ours(job))
 
     def _finish(self) -> int:
         notify("STOPPING=1")
@@ -457,21 +457,21 @@ class Daemon:
         # A single pass has nobody who waits for its end.
         self._steering.stop(self.config.stop_seconds if self._once else PARTING_SECONDS)
         logger.info("stopped: {} complete, {} failed", len(self.tally.complete), len(self.tally.failed))
-        return 1 if self._once and (self.tally.failed or self._scan.unreadable) else 0
+        return 1 if self._once and (self.tally.failed or self.scan.unreadable) else 0
 
     @property
     def waiting(self) -> list[tuple[Job, str]]:
         """The jobs that wait, and why."""
         return [
             (job, self._why_waiting(job)[0] or "its turn")
-            for job in sorted(self._scan.jobs, key=lambda job: job.order)
+            for job in sorted(self.scan.jobs, key=lambda job: job.order)
             if self._is_ours(job) and job.id not in self._pool.running
         ]
 
     @property
     def unreadable(self) -> dict[str, str]:
         """Sidecars and folders that cannot be read (path relative to the root), and why."""
-        return {self.layout.relative(self.layout.root / path): why for path, why in self._scan.unreadable.items()}
+        return {self.layout.relative(self.layout.root / path): why for path, why in self.scan.unreadable.items()}
 
     # --- parts --------------------------------------------------------------------------------------------------
 

@@ -50,9 +50,9 @@ def sweep(
         ignore=(),
         unreadable=lambda _folder, _error: None,
     ):
-        path = Path(ticket)
-        if seen.mtime_ns / 1e9 <= older_than and not lease.seems_held(layout.claim(path.parent.name)):
-            atomic.remove(path)
+        job = Path(ticket).parent.name
+        if seen.mtime_ns / 1e9 <= older_than and not lease.seems_held(layout.claim(job)):
+            atomic.remove(Path(ticket))
         yield
     for root in dict.fromkeys((layout.state, layout.sidecars, layout.outputs)):
         for path, seen in files(
