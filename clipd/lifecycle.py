@@ -151,6 +151,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
             receipt = commit(place.layout, Receipt(
                 job.id, revision, run, job.name, job.origin, job.key, wish.answered, outputs, place.host,
                 stamp(started), stamp(place.clock.now()), (*prepared.notes, *result.warnings, *kept),
+                number=1 + max((receipt.number for receipt in receipts), default=0),
             ), ticket)  # fmt: skip
     logger.info("published: {}", ", ".join(receipt.results))
     if gone := withdraw(place.layout, receipts, outputs):

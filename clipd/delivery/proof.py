@@ -52,7 +52,7 @@ def commit(layout: Layout, receipt: Receipt, ticket: Path) -> Receipt:
     """
     try:
         while not records.commit(layout, receipt, ticket):
-            receipt = replace(receipt, run=receipt.run + 1)
+            receipt = replace(receipt, run=receipt.run + 1, number=receipt.number + 1)
     except Missing as error:
         raise ClaimLost(f"{receipt.name} was taken over by another worker before its receipt was written") from error
     return receipt

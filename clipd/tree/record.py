@@ -86,6 +86,8 @@ class Receipt:
     started_at: str
     published_at: str
     warnings: tuple[str, ...] = ()
+    number: int = 0
+    """Which publication of its job it is, from 1; 0 where an older clipd did not count."""
 
     @property
     def id(self) -> str:
@@ -151,7 +153,7 @@ def read_receipts(layout: Layout, job: str) -> tuple[Receipt, ...]:
 
 @contextmanager
 def ticket_for(layout: Layout, job: str, token: str) -> Iterator[Path]:
-    """The file that an attempt's receipt is written into, and without which nothing can be committed; gone afterwards."""
+    """The file that an attempt's receipt is written into; without it nothing can be committed. Gone afterwards."""
     ticket = layout.ticket(job, token)
     _make_folder(ticket.parent)
     atomic.write(ticket, b"", durable=False)
@@ -238,10 +240,11 @@ _READERS: dict[type[Any], TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind 
 
 
 def _in_order(receipts: Sequence[Receipt]) -> tuple[Receipt, ...]:
-    """By time of publication; the runs of one revision by number, even if the clock was set back between them."""
+    """By number, as the clocks of two machines may be days apart. Those without one come first, by time of publication;
+    the runs of one revision by their own number, even if the clock was set back between them."""
     latest: dict[str, str] = {}
     keys = []
     for receipt in sorted(receipts, key=lambda receipt: receipt.run):
         latest[receipt.revision] = max(latest.get(receipt.revision, ""), receipt.published_at)
-        keys.append((latest[receipt.revision], receipt.run, receipt.revision, receipt))
-    return tuple(receipt for *_, receipt in sorted(keys, key=lambda key: key[:3]))
+        keys.append((receipt.number, latest[receipt.revision], receipt.run, receipt.revision, receipt))
+    return tuple(receipt for *_, receipt in sorted(keys, key=lambda key: key[:4]))

@@ -67,6 +67,12 @@ class Server:
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def met_no_tree(self) -> bool:
+        """Did it end at its start because the share was away? Then systemd starts it again, and so do we."""
+        said = self.log.read_text(errors="replace").splitlines()[-1:]
+        return self.process is not None and self.process.poll() == 2 and "not a clipd tree" in "".join(said)
+
 
 @dataclass
 class Wanted:
@@ -173,6 +179,10 @@ class Campaign:
             raise self.broken(wrong)
         for server in self.servers:
             if server.process is not None and server.process.poll() not in (None, -signal.SIGKILL):
+                if server.met_no_tree:
+                    self.say(f"daemon {server.number} found no tree at its start; start it again")
+                    self.start(server)
+                    continue
                 raise self.broken([f"daemon {server.number} ended with {server.process.returncode}: {server.log}"])
         if self.busy:
             return

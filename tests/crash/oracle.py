@@ -20,6 +20,8 @@ from clipd.tree.record import Receipt, read_receipts
 ENDS = {"complete", "failed"}
 ORPHAN_SECONDS = 2.0
 """How long a worker may outlive its daemon."""
+START_SECONDS = 8.0
+"""How long a worker may take to load its modules, on a busy machine; only then can it see that its daemon is gone."""
 
 
 def violations(layout: Layout, *, grace_seconds: float = 0.0) -> list[str]:
@@ -89,9 +91,13 @@ class Orphans:
         return found
 
     def look(self, frozen: frozenset[int] = frozenset()) -> list[str]:
-        """Workers that have been without their daemon for too long; one that is `frozen` cannot help it."""
+        """Workers that have been without their daemon for too long; those that are `frozen` cannot help it."""
         now, workers = time.monotonic(), self.workers()
-        orphans = {pid for pid, parent in workers.items() if pid not in frozen and not self._is_marked(parent)}
+        orphans = {
+            pid
+            for pid, parent in workers.items()
+            if pid not in frozen and not self._is_marked(parent) and _age_seconds(pid) > START_SECONDS
+        }
         self._since = {pid: self._since.get(pid, now) for pid in orphans}
         return [
             f"worker {pid} lives {now - since:.1f} s after its daemon"
@@ -104,6 +110,15 @@ class Orphans:
             return self.mark in Path(f"/proc/{pid}/environ").read_bytes()
         except OSError:
             return False
+
+
+def _age_seconds(pid: int) -> float:
+    """How long ago the process was started; 0 when it is gone."""
+    try:
+        started = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, IndexError):
+        return 0.0
+    return float(Path("/proc/uptime").read_text().split()[0]) - started / os.sysconf("SC_CLK_TCK")
 
 
 def all_receipts(layout: Layout) -> list[Receipt]:

@@ -126,13 +126,14 @@ class Daemon:
     def __init__(self, tree: Tree, flags: tuple[str, ...], environment: dict[str, str]) -> None:
         self.tree, self.flags, self.environment = tree, flags, environment
         self.log_file = tree.logs / f"daemon-{time.monotonic_ns()}.log"
+        self.command = [sys.executable, "-m", "clipd", "run", *flags]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it serves."""
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "clipd", "run", *self.flags],
+                self.command,
                 cwd=self.tree.root,
                 env={**os.environ, **self.environment},
                 stdout=log,

@@ -168,6 +168,15 @@ class TestReceipts:
             commit(layout, receipt)
         assert list(read_receipts(layout, "job")) == made
 
+    def test_their_numbers_order_them_whatever_the_clocks_of_the_machines_said(self, layout: Layout) -> None:
+        made = [
+            replace(RECEIPT, revision=revision, run=run, number=number, published_at=stamp(NOON + timedelta(days=days)))
+            for number, (revision, run, days) in enumerate([("a", 1, 0), ("b", 1, 1), ("a", 2, -1), ("b", 2, 0)])
+        ]
+        for receipt in reversed(made):
+            commit(layout, receipt)
+        assert list(read_receipts(layout, "job")) == made
+
     def test_the_runs_of_a_revision_are_in_order_though_the_clock_was_set_back(self, layout: Layout) -> None:
         first = RECEIPT
         second = replace(RECEIPT, run=2, published_at=stamp(NOON - timedelta(days=1)))
