@@ -1,4 +1,4 @@
-"""How files come: slowly, in pieces, whole folders at once, unheard. Each is found, none is taken before it is whole."""
+"""How files come: slowly, in pieces, whole folders at once, unheard. Each is found, none taken before it is whole."""
 
 from __future__ import annotations
 
