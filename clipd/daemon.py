@@ -25,8 +25,9 @@ from clipd.clock import Clock, SystemClock, stamp
 from clipd.config import Config
 from clipd.delivery.orders import Carried
 from clipd.delivery.strays import sweep
-from clipd.errors import ClipdError, ConfigError, Deferred
+from clipd.errors import ClipdError, ConfigError, Temporary
 from clipd.files import lease
+from clipd.files.atomic import translated
 from clipd.intake.scan import Scan
 from clipd.intake.settle import Settling
 from clipd.intake.watch import Hint, Watch
@@ -134,8 +135,9 @@ class Daemon:
     def run(self) -> int:
         """Work; the exit code: 0 all well, 1 when something failed."""
         require_same_share(self.layout)
-        for name in ("source", "sidecars", "outputs"):
-            getattr(self.layout, name).mkdir(parents=True, exist_ok=True)
+        for folder in (self.layout.source, self.layout.sidecars, self.layout.outputs):
+            with translated(f"making {folder}"):
+                folder.mkdir(parents=True, exist_ok=True)
         signal.signal(signal.SIGTERM, lambda *_: self._messages.put(Signal("stop")))
         signal.signal(signal.SIGINT, lambda *_: self._messages.put(Signal("stop")))
         if self._reload is not None:
@@ -145,6 +147,7 @@ class Daemon:
         )
         self._watch = Watch((self.layout.sidecars,), self.config.watch, self._messages.put)
         stop_serving = self._showing.serve(self.config.pages.metrics_port)
+        self._beat()  # first of all: it tells the share's clock, by which files settle
         try:
             while not self._stopping:
                 self._turn()
@@ -153,7 +156,8 @@ class Daemon:
             return self._finish()
         finally:
             self._watch.stop()
-            self.layout.heartbeat(self._beat_name).unlink(missing_ok=True)
+            with suppress(OSError):
+                self.layout.heartbeat(self._beat_name).unlink(missing_ok=True)
             self._showing.page_now(self._situation())
             stop_serving()
 
@@ -217,7 +221,7 @@ class Daemon:
     def _root_is_there(self) -> bool:
         try:
             require_root(self.layout)
-        except Deferred as error:
+        except Temporary as error:
             if not self._root_trouble:
                 logger.warning("waiting: {}", error)
                 notify(f"STATUS=waiting: {error}")
@@ -249,6 +253,10 @@ class Daemon:
         self._scan_seconds = round(self.clock.monotonic() - self._walk_began, 3)
         pause = self.config.watch.rescan_seconds if self._trusted else self.config.watch.interval_seconds
         self._next_walk = self.clock.monotonic() + pause
+        if self._watch is not None and self._watch.lost:
+            logger.warning("file events were lost: watching anew")
+            self._watch.stop()
+            self._watch = Watch((self.layout.sidecars,), self.config.watch, self._messages.put)
         if not self._scanned:
             self._scanned = True
             notify("READY=1")
@@ -272,7 +280,10 @@ class Daemon:
             and (job.id not in self._held or self._held[job.id].until <= now)
         )
         for job in heapq.nsmallest(room, due, key=lambda job: job.order):
-            self._start(job, now)
+            try:
+                self._start(job, now)
+            except ClipdError as error:
+                self._held[job.id] = Held(str(error), now + self.config.retry.deferred_wait_seconds, settled=True)
 
     def _start(self, job: Job, now: float) -> None:
         claim = self.layout.claim(job.id)

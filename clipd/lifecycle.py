@@ -248,7 +248,8 @@ def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Rec
             return _fail(job, place, wish, record, words)
         case arrival.Arriving():
             attempts.end(place.layout, record, now, last_error=words)
-            return Outcome(Verdict.RETRY, words, again_in_seconds=error.wait_seconds)
+            verdict = Verdict.RETRY if error.settles else Verdict.DEFERRED
+            return Outcome(verdict, words, again_in_seconds=error.wait_seconds)
         case Deferred():
             attempts.end(place.layout, record, now, last_error=words)
             return Outcome(Verdict.DEFERRED, words, again_in_seconds=rules.deferred_wait_seconds)

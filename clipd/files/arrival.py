@@ -27,9 +27,11 @@ class Settings(Section):
 class Arriving(Deferred):
     """The file is still being written; worth another look in `wait_seconds`."""
 
-    def __init__(self, message: str, wait_seconds: float) -> None:
+    def __init__(self, message: str, wait_seconds: float, *, settles: bool = True) -> None:
         super().__init__(message)
         self.wait_seconds = wait_seconds
+        self.settles = settles
+        """Is it a matter of seconds, that a single pass waits out? Not while a program has the file open."""
 
 
 def require_settled(
@@ -53,7 +55,8 @@ def require_settled(
         words = f"{path.name} is still arriving: it changed {max(0.0, age):.1f} s ago"
         raise Arriving(words, settings.settle_seconds - max(0.0, age))
     if has_writer(path):
-        raise Arriving(f"{path.name} is still arriving: a program is writing it", max(1.0, settings.settle_seconds))
+        words = f"{path.name} is still arriving: a program has it open for writing"
+        raise Arriving(words, max(1.0, settings.settle_seconds), settles=False)
 
 
 def still_seconds(path: Path, share_offset: float) -> float:

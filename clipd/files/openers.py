@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from clipd.files.mounts import is_remote
+
 
 @contextmanager
 def held_back(descriptor: int) -> Iterator[bool]:
@@ -29,7 +31,9 @@ def held_back(descriptor: int) -> Iterator[bool]:
 
 
 def nobody_writes(path: Path) -> bool | None:
-    """Does nobody have the file open for writing? None where the kernel does not say."""
+    """Does nobody have the file open for writing? None where the kernel does not say, as on shares."""
+    if is_remote(path.parent):
+        return None
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -34,7 +34,6 @@ from clipd.files.mounts import filesystem_type, is_remote
 from clipd.files.walk import NOT_THERE_YET
 from clipd.model.setting import Section, setting
 
-
 HEARD: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileClosedEvent,
@@ -104,6 +103,11 @@ class Watch:
         """Do events come from every folder, and is every watching thread alive? One ends with its folder."""
         threads = (self._observer, *self._observer.emitters)
         return self._all and all(thread.is_alive() for thread in threads)
+
+    @property
+    def lost(self) -> bool:
+        """Did events come once, and do they come no more (the folder was made anew)?"""
+        return bool(self._watched) and not self.trusted
 
     def stop(self) -> None:
         """Stop watching."""

@@ -210,7 +210,7 @@ def _render(
 ) -> _Made:
     with ExitStack() as stack:
         sounds, warnings = _sounds(renditions, settings, context, source, stack)
-        renders = []
+        renders: list[Render] = []
         for rendition in renditions:
             section = settings.of(rendition.format)
             wanted = Wanted(
@@ -228,6 +228,7 @@ def _render(
                 section,
                 wanted,
                 context.staging,
+                taken={made.name for made in renders},
                 threads=context.threads,
                 scaler=settings.scaler,
             )
@@ -292,7 +293,8 @@ def _prove(
         outputs[render.path.name] = facts
         warnings += render.warnings()
         rendition = render.rendition
-        videos.append(_artifact(render.path, rendition, "video", context))
+        video = _artifact(render.path, rendition, "video", context)
+        videos.append(replace(video, name=render.name, staged=render.path.name))
         if settings.thumbnail.enabled and render.middle is not None:
             path = context.staging / f"{render.path.name}.jpg"
             box = (settings.thumbnail.width, settings.thumbnail.height)

@@ -6,7 +6,7 @@ It joins cut, size, pixel format, hash and encoder, and keeps what the proof and
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -60,6 +60,7 @@ class Render:
         wanted: Wanted,
         staging: Path,
         *,
+        taken: Container[str] = (),
         threads: int,
         scaler: str,
     ) -> None:
@@ -69,7 +70,9 @@ class Render:
         )
         self.rendition, self.format, self.wanted = rendition, format, wanted
         self.recipe, self._warnings = format.recipe(settings, pictures, wanted.sounds)
-        self.path = staging / f"{rendition.stem}.{self.recipe.extension}"
+        self.name = f"{rendition.stem}.{self.recipe.extension}"
+        # Two formats may have the same container, and with it the same name, in different folders.
+        self.path = staging / (f"{rendition.format}-{self.name}" if self.name in taken else self.name)
         self.middle: Picture | None = None
         self.proof_cpu_seconds = 0.0
         self._hashes: list[bytes] = []

@@ -29,7 +29,7 @@ class FrameSpan:
 
 @dataclass(frozen=True)
 class TimeSpan:
-    """Seconds from the file's first presented frame, `[start, end)`: frames shown at `start <= t < end` belong to it."""
+    """Seconds from the file's first presented frame, `[start, end)`: frames shown at `start <= t < end` belong."""
 
     start: Fraction
     end: Fraction

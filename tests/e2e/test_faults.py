@@ -1,4 +1,4 @@
-"""What goes wrong around the daemon: crashing, hanging and greedy work, a share that goes away, a full disk, signals."""
+"""What goes wrong around the daemon: crashing, hanging and greedy work, a share that goes away, full disks, stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.footage import footage, make
 
 LONG = "intel_one-by-one-person-detection.mp4"
 
-PROCESSORS = '''
+PROCESSORS = """
 import os, signal, time
 
 def crashes(clip, frames, staging):
@@ -32,7 +32,7 @@ def raises(clip, frames, staging):
 
 def eats(clip, frames, staging):
     hoard = [bytes(50_000_000) for _ in range(1000)]
-'''
+"""
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_a_file_that_a_program_writes_is_arriving_however_old_it_looks(video: Pa
     with video.open("ab"):
         if not has_writer(video):
             pytest.skip("this filesystem knows no leases")
-        with pytest.raises(Arriving, match="a program is writing it") as caught:
+        with pytest.raises(Arriving, match="a program has it open") as caught:
             require_settled(video, 4.0, SETTLE, no_sleep)
         assert caught.value.wait_seconds == 4.0
     assert not has_writer(video)

@@ -455,3 +455,14 @@ def test_matroska_of_a_variable_rate_names_no_rate(export: Run, tmp_path: Path) 
         assert container.streams.video[0].average_rate is None
     for name in (name_of(result, ".mkv"), name_of(result, ".mp4")):
         assert result.truth.outputs[name].seconds == pytest.approx(result.truth.delivered.end_seconds, abs=0.001)
+
+
+def test_two_formats_in_one_container_do_not_meet_in_staging(export: Run, tmp_path: Path) -> None:
+    result = export(make(tmp_path / "v.mp4"), FrameSpan(3, 12), h264={"container": "mkv"})
+    videos = [artifact for artifact in result.artifacts if artifact.role == "video"]
+    assert [(video.name, video.format) for video in videos] == [("match_goal.mkv", "h264"), ("match_goal.mkv", "ffv1")]
+    codecs = []
+    for video in videos:
+        with av.open(str(tmp_path / "staging" / video.staged_name)) as container:
+            codecs.append(container.streams.video[0].codec_context.name)
+    assert codecs == ["h264", "ffv1"]
