@@ -74,7 +74,7 @@ def measure(folder: Path, size: int, due: int, burst: int, idle: float) -> dict[
         if burst:
             figures["burst_s"] = take_burst(layout, folder, burst, claims)
     if shutil.which("strace"):
-        figures["polling_calls_per_s"] = polling_calls(root)
+        figures["polling_calls_per_s"] = polling_calls(root, due)
     return {name: round(value, 3) for name, value in figures.items()}
 
 
@@ -160,11 +160,12 @@ def take_burst(layout: Layout, folder: Path, count: int, claims: queue.SimpleQue
     return time.monotonic() - began
 
 
-def polling_calls(root: Path) -> float:
+def polling_calls(root: Path, due: int) -> float:
     """System calls a second of an idle daemon that polls every five seconds."""
     seconds = 20
-    with running(root, "--interval", "5", polling=True) as (process, _):
-        time.sleep(20)
+    with running(root, "--interval", "5", polling=True) as (process, claims):
+        drain(claims, due)
+        time.sleep(10)
         command = ["timeout", str(seconds), "strace", "-f", "-c", "-q", "-p", str(process.pid)]
         told = subprocess.run(command, capture_output=True, text=True).stderr
     total = [line.split() for line in told.splitlines() if line.endswith("total")]
@@ -176,7 +177,7 @@ def cpu_seconds(pid: int) -> float:
     total = 0.0
     for each in (pid, *children(pid)):
         fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        total += (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        total += sum(int(field) for field in fields[11:15]) / TICKS_PER_SECOND  # its own, and its ended children's
     return total
 
 
