@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from clipd.tree.layout import Layout
 CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "ctypes.call_function"}
 KILLED = 137
 UNFINISHED = 1
+BROKEN = 70
 
 
 def clip(name: str, first: int, last: int) -> dict[str, object]:
@@ -35,8 +37,8 @@ def die() -> None:
     os._exit(KILLED)
 
 
-def start(layout: Layout, sidecar: Path, at: int | None, happens: Callable[[], None] = die) -> tuple[int, int]:
-    """Fork a child that runs the lifecycle, and call `happens` in it before its `at`-th change on disk.
+def begin(work: Callable[[], int], at: int | None, happens: Callable[[], None] = die) -> tuple[int, int]:
+    """Fork a child that does `work` and ends with its result, and call `happens` in it before its `at`-th change.
 
     Returns its process id and the end of a pipe that it writes the number of its changes to when it is done.
     """
@@ -54,20 +56,40 @@ def start(layout: Layout, sidecar: Path, at: int | None, happens: Callable[[], N
                     happens()
 
         sys.addaudithook(watch)
-        outcome = run(layout, sidecar)
-        os.write(writer, str(count).encode())
-        os._exit(0 if outcome.verdict is Verdict.COMPLETE else UNFINISHED)
+        code = BROKEN
+        try:
+            code = work()
+            os.write(writer, str(count).encode())
+        except Exception:  # noqa: BLE001 - the child must not go on as a second pytest
+            traceback.print_exc()
+        finally:
+            os._exit(code)
     os.close(writer)
     return child, reader
 
 
-def attempt(layout: Layout, sidecar: Path, at: int | None = None, happens: Callable[[], None] = die) -> tuple[int, int]:
-    """As `start`, and wait for the child's end; its exit code and how many changes it made."""
-    child, reader = start(layout, sidecar, at, happens)
+def in_child(work: Callable[[], int], at: int | None = None, happens: Callable[[], None] = die) -> tuple[int, int]:
+    """As `begin`, and wait for the child's end; its exit code and how many changes it made."""
+    child, reader = begin(work, at, happens)
     with os.fdopen(reader) as told:
         counted = told.read()
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status), int(counted or 0)
+
+
+def lifecycle(layout: Layout, sidecar: Path) -> Callable[[], int]:
+    """The lifecycle of the one clip in `sidecar`, as work for a child; 0 when it is complete."""
+    return lambda: 0 if run(layout, sidecar).verdict is Verdict.COMPLETE else UNFINISHED
+
+
+def start(layout: Layout, sidecar: Path, at: int | None, happens: Callable[[], None] = die) -> tuple[int, int]:
+    """As `begin`, with the lifecycle."""
+    return begin(lifecycle(layout, sidecar), at, happens)
+
+
+def attempt(layout: Layout, sidecar: Path, at: int | None = None, happens: Callable[[], None] = die) -> tuple[int, int]:
+    """As `in_child`, with the lifecycle."""
+    return in_child(lifecycle(layout, sidecar), at, happens)
 
 
 def run(layout: Layout, sidecar: Path) -> Outcome:
