@@ -111,10 +111,10 @@ class Watch:
 
     def stop(self) -> None:
         """Stop watching."""
-        _library_log().removeHandler(self._overflow)
         if self._observer.is_alive():
             self._observer.stop()
             self._observer.join(timeout=5)
+        _library_log().removeHandler(self._overflow)
 
 
 class _Overflow(logging.Handler):
@@ -125,7 +125,11 @@ class _Overflow(logging.Handler):
         self._folders, self._tell = folders, tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        logger.warning("file events: {}", record.getMessage())
+        words = record.getMessage()
+        if "overflow" not in words:
+            logger.debug("file events: {}", words)
+            return
+        logger.warning("file events: {}", words)
         for folder in self._folders:
             self._tell(Hint(str(folder), closed=False))
 
@@ -146,6 +150,8 @@ class _Teller(FileSystemEventHandler):
 def _library_log() -> logging.Logger:
     log = logging.getLogger("watchdog")
     log.propagate = False
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())  # else the standard library prints what nobody handles
     return log
 
 
