@@ -1,0 +1,45 @@
+"""Features: what one pass over a video measured, on a regular grid of time.
+
+Seconds are counted from the first frame shown, which is frame 0 and the zero of a clip's `start` and `end`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipd.segmentation.cut import Cut, Stretch
+
+
+@dataclass(frozen=True)
+class Features:
+    """All that segmentation decides on. N frames, G points of the grid (`times[i] == i * step_seconds`)."""
+
+    duration_seconds: float
+    """From the first frame shown to the end of the last."""
+    frame_times: NDArray[np.float64]
+    """(N,) when each frame is shown, in seconds, strictly increasing."""
+    step_seconds: float
+    times: NDArray[np.float64]
+    """(G,) the grid, in seconds."""
+    loudness: NDArray[np.float64] | None
+    """(G,) RMS in dB above -60 dBFS, never negative, smoothed; None where there is no audio."""
+    motion: NDArray[np.float64]
+    """(G,) mean absolute difference of small grey pictures, 0..255, smoothed; all 0 where there is no video."""
+    loudness_z: NDArray[np.float64]
+    """(G,) loudness as z-score; all 0 where there is no audio or it does not vary."""
+    motion_z: NDArray[np.float64]
+    """(G,) motion as z-score; all 0 where it does not vary."""
+    cuts: tuple[Cut, ...]
+    """By frame, from the detectors that were asked for."""
+    black: tuple[Stretch, ...]
+    freezes: tuple[Stretch, ...]
+    warnings: tuple[str, ...] = ()
+    """What was met on the way (no audio, corrupt packets, ...), in words for a person."""
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames the video shows."""
+        return len(self.frame_times)

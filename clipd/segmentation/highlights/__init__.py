@@ -1,0 +1,1 @@
+"""Highlight mode: features -> anchors -> boundaries -> windows -> filters, five visible steps."""
