@@ -42,6 +42,8 @@ class Decoder:
         self.stream.codec_context.thread_count = threads
         self.last_words = ""
         """What the library last complained about, or nothing."""
+        self.refused = 0
+        """How many packets could not be decoded so far."""
 
     def packets(self) -> Iterator[_Packet]:
         """The packets of the track from where the file stands, an empty one at the end to flush the decoder.
@@ -88,4 +90,5 @@ class Decoder:
             return []
         except av.error.FFmpegError as error:
             self.last_words = words_of(error)
+            self.refused += 1
             return []

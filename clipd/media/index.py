@@ -18,7 +18,7 @@ import hashlib
 import tempfile
 import zipfile
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -242,7 +242,7 @@ def _list_packets(path: Path, info: SourceInfo, limits: Limits, progress: Progre
                 listed.damaged_at.append(at)
             listed.pts.append(packet.pts)
             listed.duration.append(packet.duration or 0)
-            _check_count(path, at + 1, limits)
+            check_count(path, at + 1, limits)
     return listed
 
 
@@ -372,14 +372,12 @@ def _from_frames(path: Path, info: SourceInfo, limits: Limits, progress: Progres
                 seekable = seekable and frame.pts is not None
                 stamps.append(stamp)
                 durations.append(frame.duration or 0)
-                _check_count(path, len(stamps), limits)
+                check_count(path, len(stamps), limits)
         if not stamps:
             raise MediaError(f"{path.name}: no frame of its video can be decoded", tail=decoder.last_words)
     given: Ticks = np.frombuffer(stamps, dtype=np.int64)
-    order = np.argsort(given, kind="stable")
-    pts = given[order]
-    if _is_disordered(pts, order, FRAME_DISORDER):
-        seekable, pts = False, _repaired(given, info)
+    shown = as_shown(given, durations, info)
+    pts, order, seekable = shown.pts, shown.order, seekable and shown.exact
     numbers = [0]
     if seekable:
         # A frame whose time is out of order cannot be a place to start from.
@@ -388,11 +386,34 @@ def _from_frames(path: Path, info: SourceInfo, limits: Limits, progress: Progres
         pts=pts,
         sync=np.asarray(numbers, dtype=np.int64),
         sync_dts=np.asarray([sync_dts.get(int(given[number]), 0) for number in numbers], dtype=np.int64),
-        end_pts=int(pts[-1]) + _last_duration(pts, durations[int(order[-1])], info),
+        end_pts=shown.end_pts,
         time_base=info.video.time_base,
         method="decoded",
         seekable=seekable,
     )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """When decoded frames are shown: `pts` ascends (int64); `order` are the decoder's places, sorted by time given.
+
+    `exact` is false where the times given had to be repaired.
+    """
+
+    pts: Ticks
+    order: npt.NDArray[np.intp]
+    end_pts: int
+    exact: bool
+
+
+def as_shown(given: Ticks, durations: Sequence[int], info: SourceInfo) -> Shown:
+    """The times of all frames of a video, from what its frames carry in the decoder's order; at least one."""
+    order = np.argsort(given, kind="stable")
+    pts, exact = given[order], True
+    if _is_disordered(pts, order, FRAME_DISORDER):
+        pts, exact = _repaired(given, info), False
+    end_pts = int(pts[-1]) + _last_duration(pts, durations[int(order[-1])], info)
+    return Shown(pts, order, end_pts, exact)
 
 
 def _repaired(given: Ticks, info: SourceInfo) -> Ticks:
@@ -434,7 +455,8 @@ def _last_duration(pts: Ticks, told: int, info: SourceInfo) -> int:
     return _usual_step(pts, info)
 
 
-def _check_count(path: Path, count: int, limits: Limits) -> None:
+def check_count(path: Path, count: int, limits: Limits) -> None:
+    """Raises Rejected where a video has more frames than the limits allow."""
     if count > limits.max_frames:
         raise Rejected(f"{path.name} has more than {limits.max_frames} frames (setting max_frames)")
 

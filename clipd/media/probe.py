@@ -45,6 +45,10 @@ class NotReady(MediaError):
     """The file looks like media that is still being written (empty, no index yet, header cut off): look again later."""
 
 
+class NoVideo(MediaError):
+    """The file is media, but holds no video."""
+
+
 @dataclass(frozen=True)
 class ColorTags:
     """Colour tags by their numbers in ITU-T H.273; `range` is 0 unknown, 1 limited, 2 full."""
@@ -117,7 +121,8 @@ def probe(path: Path, limits: Limits) -> SourceInfo:
 
     Raises:
         NotReady: it looks unfinished.
-        MediaError: it cannot be read, or holds no video that can be decoded.
+        NoVideo: it holds none.
+        MediaError: it cannot be read, or no frame of its video can be decoded.
         Rejected: it is not a regular file, or exceeds the limits.
     """
     try:
@@ -141,7 +146,7 @@ def _describe(path: Path, container: av.container.InputContainer, limits: Limits
         )
     moving = [stream for stream in container.streams.video if _moves(stream)]
     if not moving:
-        raise MediaError(f"{path.name} holds no video")
+        raise NoVideo(f"{path.name} holds no video")
     # The first one that is meant to be shown, not the largest: its frames are those that other programs count.
     shown = (stream for stream in moving if stream.disposition & av.stream.Disposition.default)
     chosen = next(shown, moving[0])
