@@ -29,7 +29,9 @@ from clipd.errors import ClipdError, ConfigError, Temporary
 from clipd.files import lease
 from clipd.files.atomic import translated
 from clipd.intake.scan import Scan
+from clipd.intake.scans import Scans
 from clipd.intake.settle import Settling
+from clipd.intake.sources import SOURCES
 from clipd.intake.watch import Hint, Watch
 from clipd.lifecycle import Workplace, process
 from clipd.model.job import Job
@@ -111,7 +113,8 @@ class Daemon:
             self.layout, config, self.clock, daemon=self.id, host=self.host, tell=self._messages.put
         )
         self._share_offset = 0.0
-        self.scan = self._new_scan()
+        self.scan = self._new_scans()
+        self._roots = frozenset(map(str, self.scan.folders))
         self._held: dict[str, Held] = {}
         self._last_words: dict[str, str] = {}
         self._halted: set[str] = set()
@@ -135,7 +138,7 @@ class Daemon:
     def run(self) -> int:
         """Work; the exit code: 0 all well, 1 when something failed."""
         require_same_share(self.layout)
-        for folder in (self.layout.source, self.layout.sidecars, self.layout.outputs):
+        for folder in (self.layout.source, self.layout.outputs, *self.scan.folders):
             with translated(f"making {folder}"):
                 folder.mkdir(parents=True, exist_ok=True)
         signal.signal(signal.SIGTERM, lambda *_: self._messages.put(Signal("stop")))
@@ -145,7 +148,7 @@ class Daemon:
         logger.info(
             "clipd {} serves {} with {} workers", __version__, self.layout.root, self._pool.settings.worker_count
         )
-        self._watch = Watch((self.layout.sidecars,), self.config.watch, self._messages.put)
+        self._watch = Watch(self.scan.folders, self.config.watch, self._messages.put)
         stop_serving = self._showing.serve(self.config.pages.metrics_port)
         self._beat()  # first of all: it tells the share's clock, by which files settle
         try:
@@ -188,7 +191,7 @@ class Daemon:
 
     def _take(self, message: Hint | Ended | Signal | Carried) -> None:
         match message:
-            case Hint(path) if path == str(self.layout.sidecars):
+            case Hint(path) if path in self._roots:
                 self._next_walk = 0.0
             case Hint(path, closed):
                 self.scan.hint(path, closed=closed)
@@ -256,7 +259,7 @@ class Daemon:
         if self._watch is not None and self._watch.lost:
             logger.warning("file events were lost: watching anew")
             self._watch.stop()
-            self._watch = Watch((self.layout.sidecars,), self.config.watch, self._messages.put)
+            self._watch = Watch(self.scan.folders, self.config.watch, self._messages.put)
         if not self._scanned:
             self._scanned = True
             notify("READY=1")
@@ -311,7 +314,7 @@ class Daemon:
         return max(0, size - self._taken) if size else 1 << 30
 
     def _is_ours(self, job: Job) -> bool:
-        return not self.config.cameras or job.camera in self.config.cameras
+        return not self.config.cameras or not job.camera or job.camera in self.config.cameras
 
     @property
     def _trusted(self) -> bool:
@@ -343,7 +346,7 @@ class Daemon:
         wait = 0.5 if outcome.again_in_seconds is None else outcome.again_in_seconds
         passing = outcome.verdict in (Verdict.DEFERRED, Verdict.BUSY)
         self._held[job.id] = Held(outcome.message, now + wait, settled=passing)
-        self.scan.hint(str(self.layout.at(job.origin)), closed=True)
+        self.scan.read_again(str(self.layout.at(job.origin)))
 
     def _watch_over(self) -> None:
         """Stop attempts that do not get on, that nobody asks for any more, or that a pause forbids."""
@@ -422,13 +425,12 @@ class Daemon:
             return
         self._renewing = config.workers != self.config.workers or config.log != self.config.log
         former, self.config = self.config, config
-        self.scan.ignore = config.watch.ignore
+        self.scan.renew(config.watch.ignore, config.watch.settle_seconds)
         self._showing.renew(config.pages)
         self._steering.renew(config)
-        self.scan.settling.settle_seconds = config.watch.settle_seconds
         if config.watch.mode != former.watch.mode and self._watch is not None:
             self._watch.stop()
-            self._watch = Watch((self.layout.sidecars,), config.watch, self._messages.put)
+            self._watch = Watch(self.scan.folders, config.watch, self._messages.put)
         log.start(config.log, self.layout.root)
         self._next_walk = 0.0
         logger.info("the settings were read again")
@@ -516,14 +518,18 @@ class Daemon:
         prepare = (self.config.log, self.layout.root, False)
         return Pool(self.config.workers, process, log.start, prepare, self._messages.put)
 
-    def _new_scan(self) -> Scan:
-        return Scan(
-            layout=self.layout,
-            clock=self.clock,
-            ignore=self.config.watch.ignore,
-            settling=Settling(self.config.watch.settle_seconds),
-            share_offset=lambda: self._share_offset,
-            report=lambda path, words: logger.warning("{}: {}", path, words),
+    def _new_scans(self) -> Scans:
+        return Scans(
+            Scan(
+                layout=self.layout,
+                source=source,
+                clock=self.clock,
+                ignore=self.config.watch.ignore,
+                settling=Settling(self.config.watch.settle_seconds),
+                share_offset=lambda: self._share_offset,
+                report=lambda path, words: logger.warning("{}: {}", path, words),
+            )
+            for source in SOURCES
         )
 
     def _health(self) -> Health:

@@ -19,7 +19,14 @@ class Temporary(ClipdError):
 
 
 class Deferred(Temporary):
-    """Not the job's fault (disk full, share away or read-only): waits as long as it takes and counts no attempt."""
+    """Not the job's fault (disk full, share away or read-only): waits as long as it takes and counts no attempt.
+
+    `wait_seconds` says when another look is worth it, where that is known.
+    """
+
+    def __init__(self, message: str, wait_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
 
 
 class MediaError(ClipdError):

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from loguru import logger
@@ -19,7 +20,7 @@ from loguru import logger
 from clipd.clock import Clock, stamp
 from clipd.delivery.annotate import Circumstances, annotate
 from clipd.delivery.origins import ORIGINS, Answer, Wish
-from clipd.delivery.proof import commit, standing_proof
+from clipd.delivery.proof import commit, lasting_proof, standing_proof
 from clipd.delivery.publish import make_way, publish, withdraw
 from clipd.delivery.staging import staging, sweep
 from clipd.delivery.watchman import Watchman
@@ -91,7 +92,7 @@ def process(
         except ClaimLost as error:
             outcome = Outcome(Verdict.BUSY, str(error), again_in_seconds=place.claims.lease_seconds)
         except ClipdError as error:
-            outcome = Outcome(Verdict.DEFERRED, str(error), again_in_seconds=place.retry.deferred_wait_seconds)
+            outcome = _deferred(error, place)
         logger.log(_LEVELS[outcome.verdict], "{}: {}{}", outcome.verdict, job.name, _after_colon(outcome.message))
         return outcome
 
@@ -109,6 +110,7 @@ def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str
     if (wait := attempts.too_soon(record, place.clock.now(), place.retry)) > 0:
         return Outcome(Verdict.RETRY, record.last_error, again_in_seconds=wait)
     record = attempts.begin(place.layout, record, place.daemon, place.host, place.clock.now())
+    ORIGINS[job.kind].tell(place.layout, job, "processing", "", place.clock.now())
     try:
         receipt = _deliver(job, place, claim, wish, record)
     except Exception as error:  # noqa: BLE001 - the one broad catch: whatever went wrong is sorted and told
@@ -124,26 +126,30 @@ def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str
 def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record: Record) -> Receipt:
     """Find out what decides the outputs; make and publish them, unless a receipt proves that this has been done."""
     watchman = Watchman(job, place.layout, place.host, claim, ORIGINS[job.kind], place.clock)
+    receipts = records.read_receipts(place.layout, job.id)
+    if (proof := lasting_proof(place.layout, receipts, wish)) is not None:
+        logger.info("done before: answered from its receipt")
+        return proof
     prepared = KINDS[job.kind].prepare(place.layout, job, wish.request(), place.kinds[job.kind])
     wish.agree()
     watchman.guard(lambda now: _decides(job, place, now) == prepared.decides)
-    arrival.require_settled(prepared.source, place.share_offset, place.arrival)
-    source = identify(prepared.source, place.cache, watchman.checkpoint)
-    revision = _revision(job, prepared, source)
-    receipts = records.read_receipts(place.layout, job.id)
+    for path in prepared.sources:
+        arrival.require_settled(path, place.share_offset, place.arrival)
+    sources = tuple(identify(path, place.cache, watchman.checkpoint) for path in prepared.sources)
+    revision = _revision(job, prepared, sources)
     if (proof := standing_proof(place.layout, receipts, revision, wish, record)) is not None:
         logger.info("already published: only the answer is written")
         return proof
 
     started = place.clock.now()
     with staging(place.layout, job.id, claim.token) as folder:
-        result = _run(job, place, prepared, source, folder, watchman)
+        result = _run(job, place, prepared, sources, folder, watchman)
         logger.info("verified: {}", ", ".join(artifact.name for artifact in result.artifacts))
         watchman.check()
         aside = make_way(place.layout, job.id, result.artifacts, place.clock.now())
         result = replace(result, warnings=(*result.warnings, *aside))
         run = 1 + max((receipt.run for receipt in receipts if receipt.revision == revision), default=0)
-        facts = Circumstances(job, revision, run, place.host, started, place.clock.now(), source)
+        facts = Circumstances(job, revision, run, place.host, started, place.clock.now(), sources)
         sheets = annotate(folder, prepared, result, facts, place.annotations)
         watchman.check()
         with records.ticket_for(place.layout, job.id, claim.token) as ticket:
@@ -152,6 +158,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
                 job.id, revision, run, job.name, job.origin, job.key, wish.answered, outputs, place.host,
                 stamp(started), stamp(place.clock.now()), (*prepared.notes, *result.warnings, *kept),
                 number=1 + max((receipt.number for receipt in receipts), default=0),
+                facts=dict(result.facts), kind=job.kind,
             ), ticket)  # fmt: skip
     logger.info("published: {}", ", ".join(receipt.results))
     if gone := withdraw(place.layout, receipts, outputs):
@@ -159,8 +166,10 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
     return receipt
 
 
-def _run(job: Job, place: Workplace, prepared: Prepared, source: Identity, folder: Path, watchman: Watchman) -> Result:
-    """Run the kind's own work, which verifies what it makes; the source must be whole and stay what it is."""
+def _run(
+    job: Job, place: Workplace, prepared: Prepared, sources: tuple[Identity, ...], folder: Path, watchman: Watchman
+) -> Result:
+    """Run the kind's own work, which verifies what it makes; its sources must be whole and stay what they are."""
     kind, settings = KINDS[job.kind], place.kinds[job.kind]
     context = Context(
         staging=folder,
@@ -176,25 +185,26 @@ def _run(job: Job, place: Workplace, prepared: Prepared, source: Identity, folde
         space.require(place.layout.outputs, needed, place.space)
         result = kind.run(prepared, settings, context)
     except MediaError as error:
-        _require_unchanged(prepared, source)
-        still = arrival.still_seconds(prepared.source, place.share_offset)
+        _require_unchanged(prepared, sources, place.layout)
+        still = min(arrival.still_seconds(path, place.share_offset) for path in prepared.sources)
         if isinstance(error, NotReady) and still < place.retry.source_patience_seconds:
             raise Deferred(f"{error}; it may still be arriving") from error
         raise
-    _require_unchanged(prepared, source)
+    _require_unchanged(prepared, sources, place.layout)
     return result
 
 
-def _require_unchanged(prepared: Prepared, source: Identity) -> None:
-    seen = look(prepared.source)
-    if seen is None or not seen.has_content_of(source.look):
-        raise arrival.Arriving(f"{prepared.source_name} changed while it was being cut", 1.0)
+def _require_unchanged(prepared: Prepared, sources: tuple[Identity, ...], layout: Layout) -> None:
+    for path, source in zip(prepared.sources, sources, strict=True):
+        seen = look(path)
+        if seen is None or not seen.has_content_of(source.look):
+            raise arrival.Arriving(f"{layout.relative(path)} changed while it was being read", 1.0)
 
 
 def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: Receipt) -> Outcome:
     """Write the outputs into the clip, then close. What is published is never called failed."""
     try:
-        written = _answer(job, place, wish, Answer(receipt.results, status=Status.COMPLETE))
+        written = _answer(job, place, wish, Answer(receipt.results, status=Status.COMPLETE, facts=receipt.facts))
     except Temporary as error:
         attempts.end(place.layout, record, place.clock.now(), last_error=str(error))
         words = f"finished, but the answer cannot be written yet: {error}"
@@ -223,12 +233,12 @@ def _fail(job: Job, place: Workplace, wish: Wish, record: Record, words: str) ->
 
 
 def _answer(job: Job, place: Workplace, wish: Wish, answer: Answer) -> WriteBack:
-    decided = _decides(job, place, wish)
+    decided = cache(lambda: _decides(job, place, wish))
     return ORIGINS[job.kind].answer(
         place.layout,
         job,
         answer,
-        still=lambda now: now.due and _decides(job, place, now) == decided,
+        still=lambda now: now.due and _decides(job, place, now) == decided(),
         claims=place.claims,
         now=place.clock.now(),
         settle=place.clock.sleep,
@@ -248,11 +258,13 @@ def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Rec
             return _fail(job, place, wish, record, words)
         case arrival.Arriving():
             attempts.end(place.layout, record, now, last_error=words)
+            ORIGINS[job.kind].tell(place.layout, job, "waiting", words, now)
             verdict = Verdict.RETRY if error.settles else Verdict.DEFERRED
             return Outcome(verdict, words, again_in_seconds=error.wait_seconds)
         case Deferred():
             attempts.end(place.layout, record, now, last_error=words)
-            return Outcome(Verdict.DEFERRED, words, again_in_seconds=rules.deferred_wait_seconds)
+            ORIGINS[job.kind].tell(place.layout, job, "waiting", words, now)
+            return _deferred(error, place)
         case MediaError():
             limit = rules.media_attempts
         case MemoryError():
@@ -276,9 +288,16 @@ def _decides(job: Job, place: Workplace, wish: Wish) -> object:
         return str(error)
 
 
-def _revision(job: Job, prepared: Prepared, source: Identity) -> str:
+def _deferred(error: ClipdError, place: Workplace) -> Outcome:
+    wait = error.wait_seconds if isinstance(error, Deferred) else None
+    return Outcome(
+        Verdict.DEFERRED, str(error), again_in_seconds=place.retry.deferred_wait_seconds if wait is None else wait
+    )
+
+
+def _revision(job: Job, prepared: Prepared, sources: tuple[Identity, ...]) -> str:
     """16 hex digits over what decides the output; clipd's own keys are not in it, so its writes never change it."""
-    content = {"kind": job.kind, "source": source.sha256, "decides": prepared.decides}
+    content = {"kind": job.kind, "sources": [source.sha256 for source in sources], "decides": prepared.decides}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 

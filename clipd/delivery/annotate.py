@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from clipd import __version__
 from clipd.annotations import ANNOTATIONS
 from clipd.clock import stamp
+from clipd.delivery.publish import FOLDER_SHEET
 from clipd.errors import Rejected
 from clipd.files.atomic import as_clipd_error
 from clipd.files.identity import Identity
@@ -34,7 +35,8 @@ class Circumstances:
     host: str
     started: datetime
     finished: datetime
-    source: Identity
+    sources: tuple[Identity, ...]
+    """As `Prepared.sources`."""
 
 
 def annotate(
@@ -42,12 +44,18 @@ def annotate(
 ) -> tuple[Artifact, ...]:
     """Write a truth sheet for every video of `result` into `staging`, in each of `formats`; the sheets as artifacts.
 
-    JSON is always among them: it says whose output a file is. So a file without a video of its name has one too.
+    JSON is always among them: it says whose output a file is. So a file without a video of its name has one too, unless
+    one sheet is to speak for the whole folder.
 
     Raises:
         Rejected: a file has the name of a sheet.
     """
-    sheets = []
+    sheets: list[Artifact] = []
+    if result.one_sheet:
+        first = result.artifacts[0]
+        sheet = truth_sheet(first, prepared, result, facts)
+        sheets.append(_write(staging, replace(first, name=FOLDER_SHEET, staged=""), "json", ANNOTATIONS["json"](sheet)))
+        return tuple(sheets)
     for told in _one_of_each_name(result.artifacts):
         sheet = truth_sheet(told, prepared, result, facts)
         for suffix in dict.fromkeys(("json", *formats)):
@@ -84,8 +92,8 @@ def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circ
         "run": facts.run,
         "source": {
             "path": prepared.source_name,
-            "size": facts.source.look.size,
-            "sha256": facts.source.sha256,
+            "size": facts.sources[0].look.size,
+            "sha256": facts.sources[0].sha256,
             **truth.pop("source", {}),
         },
         **truth,

@@ -32,9 +32,19 @@ def standing_proof(
     return None if _is_asked_again(layout, newest, wish, record) else newest
 
 
+def lasting_proof(layout: Layout, receipts: tuple[Receipt, ...], wish: Wish) -> Receipt | None:
+    """The receipt of a wish that is never granted twice, whatever it asks for: the newest one, outputs intact."""
+    newest = receipts[-1] if receipts else None
+    if wish.repeats != "never" or newest is None or not intact(layout, newest):
+        return None
+    return newest
+
+
 def _is_asked_again(layout: Layout, receipt: Receipt, wish: Wish, record: Record) -> bool:
     if wish.answered == receipt.answered:
         return False  # exactly as it was claimed: the answer was never written, or is lost with an old copy
+    if wish.repeats == "always":
+        return True
     if wish.outputs == receipt.results:
         return True  # the answer was read before it was asked
     told = record.written_back == receipt.id

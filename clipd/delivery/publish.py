@@ -20,6 +20,9 @@ from clipd.model.artifact import Artifact
 from clipd.tree.layout import Layout
 from clipd.tree.record import Output, Receipt
 
+FOLDER_SHEET = "truth.json"
+"""The truth sheet that speaks for every file of its folder, and of the folders in it, that has none of its own."""
+
 
 def publish(
     layout: Layout, job: str, staging: Path, artifacts: Sequence[Artifact], now: datetime
@@ -132,8 +135,15 @@ def owner(output: Path) -> str | None:
 
 
 def _sheet(output: Path) -> dict[str, object]:
+    """The sheet of `output`: its own, or the one that speaks for its folder or the folder above."""
+    folders = (output.parent / FOLDER_SHEET, output.parent.parent / FOLDER_SHEET)
+    sheets = (_read(path) for path in (sheet_path(output), *folders))
+    return next((sheet for sheet in sheets if "job" in sheet), {})
+
+
+def _read(sheet: Path) -> dict[str, object]:
     try:
-        content = json.loads(sheet_path(output).read_bytes())
+        content = json.loads(sheet.read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

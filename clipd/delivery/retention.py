@@ -21,7 +21,7 @@ from clipd.delivery.publish import owner
 from clipd.errors import ClipdError, Deferred
 from clipd.files import lease
 from clipd.files.beneath import remove_beneath, size_beneath
-from clipd.model.job import Job, job_id
+from clipd.model.job import Job
 from clipd.model.setting import Section, setting
 from clipd.tree import record as records
 from clipd.tree.layout import UNNAMED, Layout
@@ -252,11 +252,10 @@ def _what_keeps(layout: Layout, product: Product) -> str | None:
 
 def _job(layout: Layout, receipt: Receipt) -> Job | None:
     """The job that a receipt is of."""
-    kind = next((kind for kind in ORIGINS if job_id(kind, receipt.origin, receipt.key) == receipt.job), None)
-    if kind is None:
+    if receipt.kind not in ORIGINS:
         return None
     return Job(
-        id=receipt.job, kind=kind, origin=receipt.origin, key=receipt.key, name=receipt.name,
+        id=receipt.job, kind=receipt.kind, origin=receipt.origin, key=receipt.key, name=receipt.name,
         camera=_camera(layout, receipt), session=UNNAMED, priority=0, requested_at=datetime.now(UTC),
     )  # fmt: skip
 

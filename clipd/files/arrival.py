@@ -28,8 +28,7 @@ class Arriving(Deferred):
     """The file is still being written; worth another look in `wait_seconds`."""
 
     def __init__(self, message: str, wait_seconds: float, *, settles: bool = True) -> None:
-        super().__init__(message)
-        self.wait_seconds = wait_seconds
+        super().__init__(message, wait_seconds)
         self.settles = settles
         """Is it a matter of seconds, that a single pass waits out? Not while a program has the file open."""
 

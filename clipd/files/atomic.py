@@ -156,6 +156,19 @@ def publish(source: Path, target: Path, *, replace: bool = True) -> bool:
     return True
 
 
+def move(source: Path, target: Path) -> bool:
+    """Rename whatever is at `source` (a file, a folder, a link) to `target` on the same filesystem, unopened.
+
+    Returns False, with nothing moved, when something is at `target`. Both folders are synced.
+    """
+    with translated(f"moving {source} to {target}"):
+        if not _move_new(source, target):
+            return False
+    fsync_directory(target.parent)
+    fsync_directory(source.parent)
+    return True
+
+
 def exchange(one: Path, other: Path) -> bool:
     """Swap two files in one step; False when one of them is gone. The folders are not synced.
 
@@ -328,6 +341,11 @@ def _move_new(source: Path, target: Path) -> bool:
         if error.errno not in _ABSENT_FEATURE:
             raise
     else:
+        return True
+    if stat.S_ISDIR(source.lstat().st_mode):
+        if os.path.lexists(target):
+            return False
+        source.rename(target)  # over an empty folder at most, should one be made in between
         return True
     try:
         os.link(source, target, follow_symlinks=False)

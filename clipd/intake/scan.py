@@ -1,7 +1,7 @@
-"""The scan: a full, ordered look at the sidecar tree is the truth about what there is to do; events only say where.
+"""The scan: a full, ordered look at a source of work is the truth about what there is to do; events only say where.
 
-A scan of an unchanged tree costs one `stat` per sidecar; only sidecars that look different are read. It can be taken
-in slices, so that a fresh event never waits for a long walk to end.
+A scan of an unchanged tree costs one `stat` per file (sidecar, request, ...); only files that look different are read.
+It can be taken in slices, so that a fresh event never waits for a long walk to end.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from pathlib import Path
 from clipd.clock import Clock
 from clipd.errors import ClipdError, Temporary
 from clipd.files.walk import Look, any_of, files
-from clipd.intake.admit import Admission, admit
+from clipd.intake.admit import Admission
 from clipd.intake.settle import Settling
+from clipd.intake.sources.source import Source
 from clipd.model.job import Job
 from clipd.tree.layout import Layout
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the scan knows of one sidecar: how it looked when it was read, and what it asked for then."""
+    """What the scan knows of one file: how it looked when it was read, and what it asked for then."""
 
     look: Look
     admission: Admission
@@ -31,9 +32,10 @@ class Seen:
 
 @dataclass
 class Scan:
-    """The memory of the sidecar tree: which sidecars there are and which jobs they ask for."""
+    """The memory of one source of work: which files there are and which jobs they ask for."""
 
     layout: Layout
+    source: Source
     clock: Clock
     ignore: tuple[str, ...]
     settling: Settling
@@ -41,33 +43,36 @@ class Scan:
     """The share's wall clock minus ours, in seconds."""
     report: Callable[[str, str], None]
     """Told (path relative to the root, words) of everything that cannot be read; once per state of the file."""
-    admit: Callable[[Layout, Path], Admission] = admit
-    """Reads a sidecar: what a scan of an unchanged tree never does."""
     seen: dict[str, Seen] = field(default_factory=dict)
     unsettled: dict[str, float] = field(default_factory=dict)
-    """Sidecars that must hold still first: path -> monotonic time of the next look."""
+    """Files that must hold still first: path -> monotonic time of the next look."""
     unreadable: dict[str, str] = field(default_factory=dict)
     changes: int = 0
     """Grows whenever what is known of the tree changes."""
     _suspects: dict[str, Look] = field(default_factory=dict)
     _asking: dict[str, tuple[Job, ...]] = field(default_factory=dict)
-    """The jobs of the sidecars that ask for any: few, where `seen` may be very large."""
+    """The jobs of the files that ask for any: few, where `seen` may be very large."""
+
+    @property
+    def folder(self) -> Path:
+        """What is looked at, with all that is below it."""
+        return self.source.folder(self.layout)
 
     @property
     def jobs(self) -> Iterator[Job]:
-        """Every job that a settled sidecar asks for at present."""
+        """Every job that a settled file asks for at present."""
         return (job for jobs in self._asking.values() for job in jobs)
 
     def refuses(self, job: Job) -> bool:
-        """Has the sidecar of `job` been read, and does it not ask for that job?"""
+        """Has the file of `job` been read, and does it not ask for that job?"""
         path = str(self.layout.at(job.origin))
         seen = self.seen.get(path)
         return seen is not None and path not in self.unreadable and job.id not in {j.id for j in seen.admission.jobs}
 
     def walk(self) -> Iterator[str]:
-        """Look at the whole tree, one sidecar per step; what is gone is forgotten at the end.
+        """Look at the whole tree, one file per step; what is gone is forgotten at the end.
 
-        Yields the path of every sidecar looked at, so that the caller can stop in between and come back.
+        Yields the path of every file looked at, so that the caller can stop in between and come back.
         """
         found: set[str] = set()
         failed: list[str] = []
@@ -76,9 +81,7 @@ class Scan:
             failed.append(folder)
             self._say(folder, f"cannot list this folder: {error.strerror}")
 
-        for path, seen in files(
-            self.layout.sidecars, wanted=self.layout.is_sidecar, ignore=self.ignore, unreadable=unlistable
-        ):
+        for path, seen in files(self.folder, wanted=self._wants, ignore=self._ignored, unreadable=unlistable):
             found.add(path)
             self.look_at(path, seen)
             yield path
@@ -90,14 +93,21 @@ class Scan:
         for place in [place for place in self.unreadable if place not in known]:
             self._forget(place)
 
+    def read_again(self, path: str) -> None:
+        """Read `path` anew though it looks as before: what it asks for depends on more than itself."""
+        if self.seen.pop(path, None) is not None:
+            self._asking.pop(path, None)
+            self.changes += 1
+        self.hint(path, closed=True)
+
     def look_again(self) -> None:
-        """Look at the unsettled sidecars whose time has come."""
+        """Look at the unsettled files whose time has come."""
         now = self.clock.monotonic()
         for path in [path for path, due in self.unsettled.items() if due <= now]:
             self.hint(path)
 
     def hint(self, path: str, *, closed: bool = False) -> None:
-        """Somebody says that something happened at `path` (a sidecar, or a folder that may hold some)."""
+        """Somebody says that something happened at `path` (a file that counts, or a folder that may hold some)."""
         if self._is_ignored(path):
             return
         try:
@@ -108,18 +118,18 @@ class Scan:
         except OSError:
             return  # the next walk finds out, and tells
         if stat.S_ISREG(seen.st_mode):
-            if self.layout.is_sidecar(os.path.basename(path)):  # noqa: PTH119 - a hot path
+            if self._wants(os.path.basename(path)):  # noqa: PTH119 - a hot path
                 self.look_at(path, Look.of(seen), closed=closed)
         elif stat.S_ISDIR(seen.st_mode):
             for found, found_look in files(
-                Path(path), wanted=self.layout.is_sidecar, ignore=self.ignore, unreadable=lambda _folder, _error: None
+                Path(path), wanted=self._wants, ignore=self._ignored, unreadable=lambda _folder, _error: None
             ):
                 self.look_at(found, found_look)
         else:
             self._forget_below(path)
 
     def look_at(self, path: str, seen: Look, *, closed: bool = False) -> None:
-        """Take note of a sidecar that looks like `seen`: read it when it changed and has settled."""
+        """Take note of a file that looks like `seen`: read it when it changed and has settled."""
         known = self.seen.get(path)
         if known is not None and known.look == seen:
             self.unsettled.pop(path, None)
@@ -139,7 +149,7 @@ class Scan:
 
     def _read(self, path: str, seen: Look) -> None:
         try:
-            admission = self.admit(self.layout, Path(path))
+            admission = self.source.admit(self.layout, Path(path))
         except ClipdError as error:
             if self._suspects.get(path) != seen:
                 # Perhaps an editor is half way through saving in place: believe it when it is still so a moment later.
@@ -148,7 +158,7 @@ class Scan:
                 return
             if not isinstance(error, Temporary):
                 # Never touched, and not forgotten: it counts again when it looks different.
-                self._keep(path, Seen(seen, Admission(())))
+                self._keep(path, Seen(seen, self.source.refused(self.layout, Path(path), error)))
             self.changes += 1
             self._say(path, str(error))
             return
@@ -172,10 +182,17 @@ class Scan:
             self.changes += 1
             self.report(self.layout.relative(Path(path)), words)
 
+    @property
+    def _ignored(self) -> tuple[str, ...]:
+        return (*self.ignore, *self.source.ignore)
+
+    def _wants(self, name: str) -> bool:
+        return self.source.wants(self.layout, name)
+
     def _is_ignored(self, path: str) -> bool:
         """Would a walk pass `path` over, for its own name or that of a folder on the way?"""
-        ignored = any_of(self.ignore).match
-        below = path.removeprefix(os.fspath(self.layout.sidecars))
+        ignored = any_of(self._ignored).match
+        below = path.removeprefix(os.fspath(self.folder))
         return any(ignored(name) for name in below.split("/") if name)
 
     def _is_there(self, path: str) -> bool:
@@ -188,8 +205,8 @@ class Scan:
             return True
 
     def _forget_below(self, path: str) -> None:
-        """There is nothing any more at `path`, which was a sidecar or a folder of some."""
-        if self.layout.is_sidecar(os.path.basename(path)):  # noqa: PTH119 - a hot path
+        """There is nothing any more at `path`, which was a file that counts or a folder of some."""
+        if self._wants(os.path.basename(path)):  # noqa: PTH119 - a hot path
             if path in self.seen or path in self.unsettled:
                 self._forget(path)
             return

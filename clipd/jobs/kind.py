@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +25,13 @@ class Prepared:
     decides: Mapping[str, Any]
     """Everything but the source's content that decides the outputs; plain values, hashed into the revision."""
     notes: tuple[str, ...] = ()
+    further: tuple[Path, ...] = ()
+    """Other files that are read, each of which counts in the revision and must stay as it is."""
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Every file that is read."""
+        return (self.source, *self.further)
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,10 @@ class Result:
     truth: Mapping[str, Any]
     """The job's part of the truth sheet, plain values; `outputs` in it maps an artifact's name to its own facts."""
     warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the answer says besides the outputs, plain values; kept in the receipt."""
+    one_sheet: bool = False
+    """Is one truth sheet, `truth.json` in the folder of the first artifact, enough for all of them?"""
 
 
 class Kind(Protocol):

@@ -19,7 +19,7 @@ from clipd.clock import stamp
 from clipd.errors import ClipdError
 from clipd.files import space
 from clipd.intake.admit import FAILED, Failure
-from clipd.intake.scan import Scan
+from clipd.intake.scans import Scans
 from clipd.model.job import Job
 from clipd.model.outcome import Verdict
 from clipd.report.health import STALE_SECONDS, Health, Work, read_notes
@@ -185,7 +185,7 @@ class Snapshot:
 class Situation:
     """What only the daemon that looks knows."""
 
-    scan: Scan
+    scan: Scans
     running: Iterable[Job]
     """What its own workers do."""
     why_waiting: Callable[[Job], tuple[str, float | None]]
@@ -247,7 +247,7 @@ class Observer:
         )
 
 
-def _count(layout: Layout, scan: Scan) -> _Census:
+def _count(layout: Layout, scan: Scans) -> _Census:
     counts: Counter[str] = Counter()
     failed: list[tuple[Failure, str]] = []
     problems: list[tuple[str, str]] = list(scan.unreadable.items())

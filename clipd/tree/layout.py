@@ -14,6 +14,9 @@ from clipd.model.setting import Section, setting
 MARKER_NAME = ".clipd-root"
 CONFIG_NAME = "clipd.yaml"
 TICKET_SUFFIX = ".ticket"
+ANSWER_SUFFIX = ".status.json"
+DONE, FAILED = "done", "failed"
+"""Folders beside a request, into which it moves when it is finished."""
 UNNAMED = "_"
 """Stands where a camera or session folder is missing."""
 
@@ -78,6 +81,19 @@ class Layout:
     def inbox(self) -> Path:
         """Where people drop things."""
         return self.at(self.directories.inbox)
+
+    def inbox_of(self, kind: str) -> Path:
+        """The folder of the inbox for one kind of thing: `videos`, `requests`, `events`, `datasets`, `links`."""
+        return self.inbox / kind
+
+    def answer(self, request: Path) -> Path:
+        """The answer file of a request, beside it: `<name>.status.json`."""
+        return request.with_name(request.stem + ANSWER_SUFFIX)
+
+    def finished(self, request: Path, word: str, number: int = 1) -> Path:
+        """Where a finished request goes, `word` being `done` or `failed`; `number` where that name is taken."""
+        name = request.name if number == 1 else f"{request.stem}.{number}{request.suffix}"
+        return request.parent / word / name
 
     @property
     def recordings(self) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,6 +88,9 @@ class Receipt:
     warnings: tuple[str, ...] = ()
     number: int = 0
     """Which publication of its job it is, from 1; 0 where an older clipd did not count."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the job's kind has to say in the answer besides its outputs, plain values."""
+    kind: str = "clip"
 
     @property
     def id(self) -> str:

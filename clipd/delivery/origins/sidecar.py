@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from clipd.clock import stamp
-from clipd.delivery.origins.wish import Answer, Wish
+from clipd.delivery.origins.wish import Answer, Standing, Wish
 from clipd.delivery.writeback import WriteBack, write_back
 from clipd.errors import Rejected, Temporary
 from clipd.files import lease
@@ -66,6 +66,9 @@ class SidecarOrigin:
                 )
         except lease.Taken as holder:
             raise Temporary(f"{job.origin} is being written by {holder}") from None
+
+    def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
+        """Nothing: a sidecar is written once, with the answer."""
 
 
 def _wish(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from clipd.delivery.writeback import WriteBack
 from clipd.files import lease
 from clipd.model.job import Job
 from clipd.tree.layout import Layout
+
+Standing = Literal["pending", "processing", "waiting"]
+"""How a wish stands before its answer: seen, worked on, or held up by something that words tell."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Wish:
     """Does it ask for work?"""
     request: Callable[[], Any]
     """Validates the wish and returns what the job kind runs; raises `Rejected` with words for the person."""
+    repeats: Literal["asked", "never", "always"] = "asked"
+    """When is work that a receipt covers done again: when a person asks for it anew, never, or at every reading?"""
     agree: Callable[[], None] = lambda: None
     """Raises `Rejected` when this wish and its neighbours cannot both be granted."""
 
@@ -40,7 +45,9 @@ class Answer:
     outputs: tuple[str, ...] = ()
     error: str | None = None
     status: str = ""
-    """The status word to write."""
+    """The status word that sidecars get."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the job's kind has to say besides."""
 
 
 class Origin(Protocol):
@@ -66,4 +73,8 @@ class Origin(Protocol):
         settle: Callable[[float], None],
     ) -> WriteBack:
         """Write `answer` where the person looks, unless `still` says that their wish is another one by now."""
+        ...
+
+    def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
+        """Say where the person looks how their wish stands before it is answered. Raises nothing but `Temporary`."""
         ...

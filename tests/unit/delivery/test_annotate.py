@@ -22,7 +22,7 @@ from clipd.model.job import Job
 from tests.fake_clock import NOON
 
 JOB = Job("7f3a", "clip", "data/x_clips.json", "id:1", "match / goal", "cam1", "s1", 0, NOON)
-FACTS = Circumstances(JOB, "rev", 2, "here", NOON, NOON, Identity("ab" * 32, Look(1234, 0, 0, 0)))
+FACTS = Circumstances(JOB, "rev", 2, "here", NOON, NOON, (Identity("ab" * 32, Look(1234, 0, 0, 0)),))
 PREPARED = Prepared(None, Path("/t/data/source/match.mp4"), "data/source/match.mp4", {}, ("source_path is missing",))
 TRUTH: dict[str, Any] = {
     "requested": {"first_frame": 0, "last_frame": 9},

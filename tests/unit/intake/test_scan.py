@@ -13,14 +13,28 @@ import pytest
 
 from clipd.errors import Deferred
 from clipd.files.walk import NOT_THERE_YET
-from clipd.intake.admit import Admission, admit
+from clipd.intake.admit import Admission
 from clipd.intake.scan import Scan
 from clipd.intake.settle import MARGIN_SECONDS, Settling
+from clipd.intake.sources.sidecars import Sidecars
 from clipd.tree.layout import Directories, Layout
 from tests.fake_clock import FakeClock
 
 SETTLE = 2.0
 LONG_AGO = SETTLE + MARGIN_SECONDS + 1
+
+
+class Counted(Sidecars):
+    """Sidecars, whose readings are counted."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+
+    def admit(self, layout: Layout, path: Path) -> Admission:
+        """Reads a sidecar, and counts it."""
+        self.tree.reads.append(self.tree.name(path))
+        self.tree.broken(path)
+        return super().admit(layout, path)
 
 
 class Tree:
@@ -45,14 +59,8 @@ class Tree:
             settling=Settling(SETTLE),
             share_offset=lambda: self.offset,
             report=lambda path, words: self.told.append((path, words)),
-            admit=self.admit,
+            source=Counted(self),
         )
-
-    def admit(self, layout: Layout, path: Path) -> Admission:
-        """Reads a sidecar, and counts it."""
-        self.reads.append(self.name(path))
-        self.broken(path)
-        return admit(layout, path)
 
     def name(self, path: str | Path) -> str:
         """A path below the sidecar folder, short."""

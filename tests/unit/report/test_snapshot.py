@@ -13,7 +13,9 @@ import pytest
 
 from clipd.clock import stamp
 from clipd.intake.scan import Scan
+from clipd.intake.scans import Scans
 from clipd.intake.settle import Settling
+from clipd.intake.sources.sidecars import Sidecars
 from clipd.report.health import Health, write_health
 from clipd.report.history import History
 from clipd.report.snapshot import LISTED, Observer, Situation, Snapshot
@@ -28,12 +30,17 @@ def layout(tmp_path: Path) -> Layout:
 
 
 @pytest.fixture
-def scan(layout: Layout) -> Scan:
-    return Scan(layout, FakeClock(), (), Settling(0.0), lambda: 0.0, lambda _path, _words: None)
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def look(layout: Layout, scan: Scan) -> Callable[..., Snapshot]:
+def scan(layout: Layout, clock: FakeClock) -> Scans:
+    return Scans((Scan(layout, Sidecars(), clock, (), Settling(0.0), lambda: 0.0, lambda _path, _words: None),))
+
+
+@pytest.fixture
+def look(layout: Layout, scan: Scans) -> Callable[..., Snapshot]:
     observer = Observer(layout, History(layout, "here"), 12)
 
     def take(why: dict[str, str] | None = None, running: tuple[str, ...] = (), **changes: Any) -> Snapshot:
@@ -75,7 +82,7 @@ def note(layout: Layout, host: str, **changes: Any) -> None:
     write_health(layout.heartbeat(f"{host}.{changes.get('pid', 1)}"), Health(**{**given, **changes}))
 
 
-def id_of(scan: Scan, name: str) -> str:
+def id_of(scan: Scans, name: str) -> str:
     return next(job.id for job in scan.jobs if job.name == name)
 
 
@@ -144,7 +151,7 @@ def test_a_long_queue_is_counted_whole_and_listed_in_part(layout: Layout, look: 
 
 
 def test_what_another_machine_does_runs_and_does_not_wait(
-    layout: Layout, scan: Scan, look: Callable[..., Snapshot]
+    layout: Layout, scan: Scans, look: Callable[..., Snapshot]
 ) -> None:
     save(layout, [clip("a"), clip("b")])
     look()
@@ -185,12 +192,12 @@ def test_notes_that_are_none_are_passed_over(layout: Layout, look: Callable[...,
     assert [machine.host for machine in look().machines] == ["studio"]
 
 
-def test_what_cannot_be_read_is_named_with_its_file(layout: Layout, look: Callable[..., Snapshot], scan: Scan) -> None:
+def test_what_cannot_be_read_is_named_with_its_file(
+    layout: Layout, look: Callable[..., Snapshot], clock: FakeClock
+) -> None:
     save(layout, '[{"name": "a",}]', video="broken")
     save(layout, [clip("a"), {"status": "Process"}], video="nameless")
     look()
-    clock = scan.clock
-    assert isinstance(clock, FakeClock)
     clock.pass_(10)
     unreadable = look().unreadable
     assert unreadable.count == 2
@@ -205,7 +212,7 @@ def test_the_disk_of_the_outputs_is_told(look: Callable[..., Snapshot]) -> None:
     assert disk.reserve == 1 << 20
 
 
-def test_an_unchanged_tree_is_not_counted_again(layout: Layout, scan: Scan, look: Callable[..., Snapshot]) -> None:
+def test_an_unchanged_tree_is_not_counted_again(layout: Layout, scan: Scans, look: Callable[..., Snapshot]) -> None:
     save(layout, [clip("a", "Complete")])
     look()
     changes = scan.changes
