@@ -275,9 +275,11 @@ def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Rec
             logger.opt(exception=error).error("an error that clipd did not foresee")
             words, limit = f"unexpected {type(error).__name__}: {words}", rules.attempts
     record, wait = attempts.failed(place.layout, record, now, words, rules)
-    if record.failures >= limit:
-        return _fail(job, place, wish, record, words)
-    return Outcome(Verdict.RETRY, words, again_in_seconds=wait)
+    hopeless = record.failures >= limit
+    outcome = (
+        _fail(job, place, wish, record, words) if hopeless else Outcome(Verdict.RETRY, words, again_in_seconds=wait)
+    )
+    return replace(outcome, worn=True)  # what the libraries were left with must not decide the next attempt
 
 
 def _decides(job: Job, place: Workplace, wish: Wish) -> object:

@@ -31,3 +31,5 @@ class Outcome:
     warnings: tuple[str, ...] = field(default=())
     known: bool = False
     """Had the person been told of these very outputs before, so that this is no news?"""
+    worn: bool = False
+    """May the attempt have left its process unfit for another (short of memory, say)?"""

@@ -1,36 +1,37 @@
 """The local pool: a bounded number of worker processes that can be killed without harm.
 
-Workers are spawned, not forked (the media libraries run threads). Each has a lower priority and a memory limit, and
-dies with its parent. A crash in native code kills one worker, never the daemon; where all of them died, new ones start.
+Workers are started afresh, not forked (the media libraries run threads). Each has a lower priority and a memory limit,
+and dies with the daemon. A crash in native code kills one worker, never the daemon; another takes its place when there
+is work for it. Nothing here polls: a thread for each worker sleeps until the worker says something or ends.
 """
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
 import os
-import resource
+import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Future
-from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from typing import Any
 
-from pebble import ProcessExpired, ProcessPool
 from pydantic import ByteSize
 
+from clipd.errors import Deferred
 from clipd.model.job import Job
-from clipd.model.outcome import Outcome
+from clipd.model.outcome import Outcome, Verdict
 from clipd.model.setting import Section, setting
+from clipd.worker.process import ASKED_TO_END, Began, Raised, Returned, Terms, command
 
-PR_SET_PDEATHSIG = 1
-ASKED_TO_END = 128 + signal.SIGTERM
-"""Exit code of a worker that ended on SIGTERM. Not 0: the pool would wait for the result of its job for ever."""
-UNWIND_SECONDS = 5.0
-"""How long a worker whose parent is gone may take to let go of its claim."""
+KILL_SECONDS = 3.0
+"""How long a worker that was asked to end may take to let go."""
+BEGIN_AGAIN_SECONDS = 1.0
+"""How soon a job is tried again whose worker did not live to begin it."""
 
 
 class Settings(Section):
@@ -76,6 +77,24 @@ class Ended:
     loss: str = ""
 
 
+@dataclass(eq=False)
+class _Worker:
+    """A worker process and what it does; `job` is None while it waits for work."""
+
+    process: subprocess.Popen[bytes]
+    channel: Connection[Any, Any]
+    calls_left: int
+    job: Job | None = None
+    began: bool = False
+    """Has it said that it begins `job`?"""
+    stopped: str | None = None
+    """Why it was asked to end, if it was."""
+    leaves: bool = False
+    """Is it to be given no further work?"""
+    limit: threading.Timer | None = None
+    """Ends `job` when its time is over."""
+
+
 class Pool:
     """Worker processes that run `call(job, *arguments)` and hand back outcomes through `tell`."""
 
@@ -87,160 +106,166 @@ class Pool:
         prepare_arguments: tuple[Any, ...],
         tell: Callable[[Ended], None],
     ) -> None:
-        """Workers start with the first job. `prepare` runs once in each; `tell` is called from another thread."""
+        """Workers start when there is work for them. `prepare` runs once in each; `tell` is called from other threads.
+
+        A worker ends with the thread that submitted its first job: let that be one that lasts.
+        """
         self.settings = settings
         self._call = call
         self._tell = tell
-        self._prepare = (prepare, prepare_arguments)
-        self._running: dict[str, tuple[Job, Future[Outcome]]] = {}
-        self._stopped: dict[str, str] = {}
-        self._pool = self._start()
+        self._terms = Terms(settings.nice, int(settings.memory), prepare, prepare_arguments)
+        self._lock = threading.Lock()
+        self._workers: dict[_Worker, threading.Thread] = {}
 
     @property
     def running(self) -> set[str]:
         """The ids of the jobs that were submitted and have not ended."""
-        return set(self._running)
+        return {job.id for job in self.running_jobs}
 
     @property
     def running_jobs(self) -> list[Job]:
         """The jobs that were submitted and have not ended."""
-        return [job for job, _ in list(self._running.values())]
+        with self._lock:
+            return [worker.job for worker in self._workers if worker.job is not None]
 
     @property
     def free(self) -> int:
         """How many more jobs would start at once."""
-        return max(0, self.settings.worker_count - len(self._running))
+        return max(0, self.settings.worker_count - len(self.running_jobs))
 
     def submit(self, job: Job, *arguments: object) -> None:
-        """Run `call(job, *arguments)` in a worker; its end is told."""
-        try:
-            future = self._schedule(job, arguments)
-        except RuntimeError:
-            # Killed while none of them had work, all workers were gone at once: the library gives up, we begin anew.
-            self._pool.stop()
-            self._pool.join()
-            self._pool = self._start()
-            future = self._schedule(job, arguments)
-        self._running[job.id] = (job, future)
-        timer = self._time_limit(job)
-        future.add_done_callback(lambda ended: self._ended(job, ended, timer))
+        """Run `call(job, *arguments)` in a worker; its end is told.
+
+        Raises:
+            Deferred: no worker can be started just now.
+        """
+        task = pickle.dumps((self._call, (job, *arguments)))
+        with self._lock:
+            for worker in self._workers:
+                if worker.job is None and not worker.leaves:
+                    self._give(worker, job)
+                    if self._send(worker, task):
+                        return
+                    self._take(worker)  # it was killed while it waited
+                    worker.leaves = True
+            worker = self._start()
+            self._give(worker, job)
+            self._send(worker, task)  # where that fails it is dead already, which its follower tells
 
     def cancel(self, job: str, why: str) -> None:
         """Stop the attempt at `job`: its worker is asked to end, and killed when it does not."""
-        _, future = self._running.get(job, (None, None))
-        if future is not None:
-            self._stopped[job] = why
-            future.cancel()
+        with self._lock:
+            for worker in self._workers:
+                if worker.job is not None and worker.job.id == job:
+                    self._stop(worker, why)
 
     def stop(self, seconds: float) -> None:
         """Let running attempts finish for up to `seconds`, then stop the workers."""
-        self._pool.close()
-        try:
-            self._pool.join(timeout=seconds)
-        except TookTooLong:
-            self._pool.stop()
-            self._pool.join()
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            followed = dict(self._workers)
+            for worker in followed:
+                worker.calls_left = 0
+                if worker.job is None:
+                    self._stop(worker, "")
+        for worker, follower in followed.items():
+            follower.join(max(0.0, deadline - time.monotonic()))
+            with self._lock:
+                if worker.job is not None:
+                    self._stop(worker, "clipd was stopped")
+        for follower in followed.values():
+            follower.join()
 
-    def _time_limit(self, job: Job) -> threading.Timer | None:
-        """Stops the job when its time is over. The library's own limit goes by the wall clock, which may be set."""
+    def _start(self) -> _Worker:
+        ours, theirs = Pipe()
+        try:
+            with theirs:
+                process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
+                    command(theirs.fileno()), stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),)
+                )
+        except OSError as error:
+            ours.close()
+            raise Deferred(f"no worker can be started: {error.strerror}") from error
+        worker = _Worker(process, ours, self.settings.recycle_after)
+        for first in (sys.path, self._terms):
+            self._send(worker, pickle.dumps(first))
+        self._workers[worker] = threading.Thread(target=self._follow, args=(worker,), name="clipd-worker", daemon=True)
+        self._workers[worker].start()
+        return worker
+
+    def _give(self, worker: _Worker, job: Job) -> None:
+        worker.job, worker.began, worker.calls_left = job, False, worker.calls_left - 1
         seconds = self.settings.job_seconds
-        if not seconds:
-            return None
-        words = f"it took longer than {seconds:g} s (workers.job_seconds)"
-        timer = threading.Timer(seconds, self.cancel, (job.id, words))
-        timer.daemon = True
-        timer.start()
-        return timer
+        if seconds:
+            words = f"it took longer than {seconds:g} s (workers.job_seconds)"
+            worker.limit = threading.Timer(seconds, self.cancel, (job.id, words))
+            worker.limit.daemon = True
+            worker.limit.start()
 
-    def _ended(self, job: Job, future: Future[Outcome], timer: threading.Timer | None) -> None:
-        if timer is not None:
-            timer.cancel()
-        self._running.pop(job.id, None)
-        why = self._stopped.pop(job.id, "")
-        loss = self._loss(future, why)
-        self._tell(Ended(job, future.result()) if loss is None else Ended(job, None, loss))
+    def _take(self, worker: _Worker) -> Job | None:
+        job, worker.job = worker.job, None
+        if worker.limit is not None:
+            worker.limit.cancel()
+        return job
 
-    def _loss(self, future: Future[Outcome], why: str) -> str | None:
-        """How the worker was lost; None when there is an outcome."""
+    def _stop(self, worker: _Worker, why: str) -> None:
+        if worker.stopped is None:
+            worker.stopped, worker.leaves = why, True
+            worker.process.terminate()
+            killer = threading.Timer(KILL_SECONDS, worker.process.kill)
+            killer.daemon = True
+            killer.start()
+
+    @staticmethod
+    def _send(worker: _Worker, message: bytes) -> bool:
         try:
-            error = future.exception()
-        except CancelledError:
-            return why or "it was cancelled"
-        match error:
-            case None:
-                return None
-            case ProcessExpired():
-                return _death(error.exitcode)
-            case BrokenExecutor():
-                return "its worker could not start, or was killed before it began"
-            case _:
-                return f"its worker was lost: {type(error).__name__}: {error}"
+            worker.channel.send_bytes(message)
+        except OSError:
+            return False
+        return True
 
-    def _start(self) -> ProcessPool:
-        return ProcessPool(
-            max_workers=self.settings.worker_count,
-            max_tasks=self.settings.recycle_after,
-            initializer=_start_worker,
-            initargs=(os.getpid(), self.settings, *self._prepare),
-            context=multiprocessing.get_context("spawn"),
-        )
+    # --- in a thread for each worker ----------------------------------------------------------------------------
 
-    def _schedule(self, job: Job, arguments: tuple[object, ...]) -> Future[Outcome]:
-        future: Future[Outcome] = self._pool.schedule(_stoppable, args=(self._call, job, *arguments))
-        return future
+    def _follow(self, worker: _Worker) -> None:
+        """Hear what a worker says, until it ends or has done its share; then see to its end."""
+        while self._hear(worker):
+            pass
+        with self._lock:
+            worker.leaves = True
+            worker.channel.close()
+        code = worker.process.wait()
+        with self._lock:
+            del self._workers[worker]
+            job, began, why = self._take(worker), worker.began, worker.stopped
+        if job is None:
+            return
+        if why is None and not began:
+            words = "its worker could not start, or was killed before it began"
+            self._tell(Ended(job, Outcome(Verdict.DEFERRED, words, again_in_seconds=BEGIN_AGAIN_SECONDS)))
+        else:
+            self._tell(Ended(job, None, _death(code) if why is None else why))
 
-
-class Stopped(BaseException):
-    """This worker was asked to end; not an `Exception`, so that no job code can swallow it."""
-
-
-def _start_worker(
-    parent: int, settings: Settings, prepare: Callable[..., None], prepare_arguments: tuple[Any, ...]
-) -> None:
-    # Sent when the thread that made us ends, and that is one of the pool: SIGKILL would leave claims and staging behind
-    # each time the pool stops.
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(1)
-    threading.Thread(target=_end_with, args=(parent,), name="clipd-orphan", daemon=True).start()
-    os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), settings.nice))
-    if settings.memory:
-        # Data, not address space: the media libraries reserve far more addresses than they use.
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        soft = settings.memory if hard == resource.RLIM_INFINITY else min(settings.memory, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-    prepare(*prepare_arguments)
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent has ended and it has not let go by itself (native code may hang)."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    time.sleep(UNWIND_SECONDS)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _stoppable(call: Callable[..., Outcome], *arguments: object) -> Outcome:
-    """Run `call` so that SIGTERM unwinds it (claims are released, staging is removed) and then ends the worker."""
-    try:
-        former = signal.signal(signal.SIGTERM, _raise_stopped)
+    def _hear(self, worker: _Worker) -> bool:
+        """Take the next message of a worker; False when no more is expected of it."""
         try:
-            return call(*arguments)
-        finally:
-            signal.signal(signal.SIGTERM, former)
-    except Stopped:
-        os._exit(ASKED_TO_END)
+            message = worker.channel.recv()
+        except (EOFError, OSError):
+            return False
+        if isinstance(message, Began):
+            worker.began = True
+            return True
+        outcome = message.value if isinstance(message, Returned) else None
+        with self._lock:
+            job = self._take(worker)
+            if worker.stopped is not None or worker.calls_left <= 0 or (outcome is not None and outcome.worn):
+                worker.leaves = True
+        if job is not None:
+            loss = f"its worker was lost: {message.words}" if isinstance(message, Raised) else ""
+            self._tell(Ended(job, outcome, loss))
+        return not worker.leaves
 
 
-def _raise_stopped(_signal: int, _frame: object) -> None:
-    # Once: a second signal must not break off the letting go.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Stopped
-
-
-def _death(code: int | None) -> str:
-    if code is None:
-        return "its worker vanished"
+def _death(code: int) -> str:
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         return f"its worker was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")

@@ -84,7 +84,10 @@ class Orphans:
             if not entry.name.isdigit():
                 continue
             try:
-                if self.mark in (entry / "environ").read_bytes() and b"spawn_main" in (entry / "cmdline").read_bytes():
+                if (
+                    self.mark in (entry / "environ").read_bytes()
+                    and b"worker/process.py" in (entry / "cmdline").read_bytes()
+                ):
                     found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except (OSError, IndexError):
                 continue

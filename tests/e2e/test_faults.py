@@ -28,6 +28,8 @@ def hangs(clip, frames, staging):
         time.sleep(1)
 
 def raises(clip, frames, staging):
+    with open(os.environ["PIDS"], "a") as pids:
+        print(os.getpid(), file=pids)
     raise KeyError("no such thing")
 
 def eats(clip, frames, staging):
@@ -66,11 +68,14 @@ def test_work_that_misbehaves_ends_failed_with_a_reason_and_others_go_on(
         entry = {**clip("goal", 0, 9), "source_path": f"{camera}/s1/match.mp4"}
         sidecars.append(tree.write_sidecar([entry], place=f"{camera}/s1"))
     bad, good = sidecars
-    with tree.daemon(PYTHONPATH=str(tmp_path)):
+    with tree.daemon(PYTHONPATH=str(tmp_path), PIDS=str(tmp_path / "pids")):
         wait_until(lambda: tree.clip(good, "goal")["status"] == "Complete", "the good clip to complete")
         wait_until(lambda: tree.clip(bad, "goal")["status"] == "Failed", "the bad clip to fail", 90)
     assert words in tree.clip(bad, "goal")["error"]
     assert oracle.violations(tree.layout) == []
+    if function == "raises":
+        pids = (tmp_path / "pids").read_text().split()
+        assert len(set(pids)) == len(pids) == 2, "what one attempt left behind must not decide the next"
 
 
 def test_sigterm_abandons_what_takes_too_long_and_the_next_start_does_it(tmp_path: Path) -> None:

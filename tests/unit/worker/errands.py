@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
-from clipd.worker import pool
+from clipd.worker import pool, process
 
 PREPARED: list[str] = []
 
@@ -24,13 +24,19 @@ def prepare(word: str) -> None:
 
 def run(job: Job, errand: str, *arguments: str) -> Outcome:
     """Do the errand of this name."""
-    return Outcome(Verdict.COMPLETE, str(globals()[errand](*arguments)), (job.id,))
+    said = str(globals()[errand](*arguments))
+    return Outcome(Verdict.COMPLETE, said, (job.id,), worn=errand == "wear_out")
 
 
 def look_around() -> str:
     """Where the errand runs."""
     limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
     return f"{os.getpid()} {os.getppid()} {os.getpriority(os.PRIO_PROCESS, 0)} {limit} {','.join(PREPARED)}"
+
+
+def wear_out() -> int:
+    """Leave this process unfit for more; which one it is."""
+    return os.getpid()
 
 
 def crash(name: str) -> None:
@@ -62,7 +68,7 @@ def work(folder: str, seconds: str = "60") -> str:
     (Path(folder) / "began").write_text(str(os.getpid()))
     try:
         time.sleep(float(seconds))
-    except pool.Stopped:
+    except process.Stopped:
         time.sleep(0.2)  # letting go takes a moment, in which more signals may come
         (Path(folder) / "let go").write_text("")
         raise
@@ -72,7 +78,7 @@ def work(folder: str, seconds: str = "60") -> str:
 def hang(folder: str) -> None:
     """Work, deaf to all requests to end."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    pool.UNWIND_SECONDS = 0.2  # a test need not wait longer
+    process.UNWIND_SECONDS = 0.2  # a test need not wait longer
     work(folder)
 
 
@@ -80,7 +86,12 @@ def main() -> None:
     """A daemon of its own, to be killed: a pool with one worker, working in the folder that is named."""
     folder, errand = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_DATA, (512 << 20, 512 << 20))
-    workers = pool.Pool(pool.Settings(max_workers=1, memory=4 << 30), run, prepare, ("ready",), print)
+    from tests.unit.worker import errands, slow_to_import  # by the names under which a worker finds them
+
+    os.environ["SLOW_TO_IMPORT"] = folder
+    prepare = (slow_to_import.prepare, ()) if errand == "start" else (errands.prepare, ("ready",))
+    settings = pool.Settings(max_workers=1, memory=4 << 30)
+    workers = pool.Pool(settings, errands.run, *prepare, print)
     workers.submit(Job("job", "clip", "", "", "", "", "", 0, datetime.now(UTC)), errand, folder)
     time.sleep(60)
 

@@ -142,13 +142,34 @@ def test_when_the_only_worker_dies_with_nothing_to_do_the_next_jobs_run(desk: De
     pid = int(desk.do("look_around").split()[0])
     os.kill(pid, signal.SIGKILL)
     until_gone(pid)
-    for _ in range(3):
-        desk.send("look_around")
-        ended = desk.ended()
-        if ended.outcome is not None:
-            break
-        assert ended.loss == "its worker could not start, or was killed before it began"
-    assert ended.outcome is not None
+    assert desk.do("look_around").split()[0] != str(pid)
+
+
+def test_a_worker_that_cannot_start_costs_the_job_no_attempt(tmp_path: Path) -> None:
+    told: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+    pool = Pool(SETTINGS, errands.run, errands.leave, (3,), told.put)
+    pool.submit(JOB, "look_around")
+    outcome = told.get(timeout=30).outcome
+    assert outcome is not None
+    assert (outcome.verdict, outcome.message) == (
+        Verdict.DEFERRED,
+        "its worker could not start, or was killed before it began",
+    )
+    pool.stop(0)
+
+
+def test_a_worker_that_an_attempt_wore_out_is_replaced(desk: Desk) -> None:
+    before = desk.do("look_around").split()[0]
+    assert desk.do("wear_out") == before
+    assert desk.do("look_around").split()[0] != before
+    until_gone(int(before))
+
+
+def test_a_worker_is_replaced_when_it_has_done_its_share() -> None:
+    desk = Desk(SETTINGS.model_copy(update={"recycle_after": 2}))
+    pids = [desk.do("look_around").split()[0] for _ in range(3)]
+    assert pids[0] == pids[1] != pids[2]
+    desk.pool.stop(0)
 
 
 def test_a_cancelled_job_lets_go_ends_and_the_next_one_runs(desk: Desk, tmp_path: Path) -> None:
@@ -222,6 +243,9 @@ class TestDaemonKilled:
     def test_it_lets_go_and_ends(self, tmp_path: Path) -> None:
         until_gone(self.orphan(tmp_path, "work"))
         assert (tmp_path / "let go").exists()
+
+    def test_it_ends_also_while_it_starts(self, tmp_path: Path) -> None:
+        until_gone(self.orphan(tmp_path, "start"))
 
     def test_it_ends_also_when_it_hangs(self, tmp_path: Path) -> None:
         until_gone(self.orphan(tmp_path, "hang"))
