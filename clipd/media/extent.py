@@ -1,0 +1,181 @@
+"""How far a recording reaches: when its first picture is shown and when the showing of its last one ends.
+
+Packets tell it, without decoding, so that the files around a moment are measured in milliseconds each. Small files are
+read through, which also finds damage; of large ones only both ends are read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import av.error
+from av import VideoStream
+from av.container import InputContainer
+
+from clipd.errors import MediaError
+from clipd.media import mtxi
+from clipd.media.decoder import Decoder
+from clipd.media.door import Limits, only, opened
+from clipd.media.mtxi import Boxes, Mtxi
+from clipd.media.probe import NotReady
+
+WHOLE_BYTES = 32 << 20
+"""Files up to this size are read through."""
+HEAD_PACKETS = 64
+"""The first picture is looked for among so many packets: H.264 and HEVC show at most 16 frames out of order."""
+TS_PACKET_BYTES = 188
+"""ISO/IEC 13818-1, 2.4.3.2; 192 with the time code of M2TS."""
+M2TS_PACKET_BYTES = 192
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The video of a recording. Times are seconds on the file's own clock."""
+
+    container: str
+    codec: str
+    width: int
+    height: int
+    start: Fraction
+    """When the first decodable picture is shown."""
+    end: Fraction
+    """When the showing of the last whole picture ends."""
+    frame: Fraction
+    """How long a picture is usually shown."""
+    damage: str
+    """What is wrong with the end of the file, for a person; empty where nothing is."""
+    appends: bool
+    """Does the format only grow at its end, so that what is there stays as it is while more is written?"""
+    mtxi: Mtxi | None
+
+    @property
+    def length(self) -> Fraction:
+        """How long the pictures last."""
+        return self.end - self.start
+
+
+class _Packet(NamedTuple):
+    pts: int
+    duration: int
+    is_sync: bool
+
+
+def measure(path: Path, limits: Limits) -> Extent:
+    """How far the recording at `path` reaches.
+
+    Raises:
+        NotReady: it looks unfinished: empty, or without its index.
+        MediaError: it cannot be read, or holds no picture that can be decoded.
+        Rejected: it is not a regular file, or exceeds the limits.
+    """
+    boxes = mtxi.read(path)
+    size = path.stat().st_size
+    try:
+        with opened(path, limits) as container:
+            return _measure(path, container, size, boxes)
+    except MediaError as error:
+        if size == 0:
+            raise NotReady(f"{path.name} is empty") from error
+        if boxes is not None and (boxes.cut_off_bytes or not boxes.has_header):
+            raise NotReady(f"{path.name} is cut off: it has no index (moov)", tail=error.tail) from error
+        raise
+
+
+def _measure(path: Path, container: InputContainer, size: int, boxes: Boxes | None) -> Extent:
+    stream = _moving(path, container)
+    base = stream.time_base or Fraction(1, av.time_base)
+    names = set(container.format.name.split(","))
+    fragmented = boxes is not None and boxes.fragmented
+    only(container, stream)
+    decoder = Decoder(container, stream)
+    whole = size <= WHOLE_BYTES
+    head = _from_first_sync(_packets(decoder, None if whole else HEAD_PACKETS))
+    if not head:
+        raise MediaError(f"{path.name} holds no picture that can be decoded", tail=decoder.last_words)
+    tail = head
+    if not whole and not fragmented:
+        tail = _last_packets(container, stream, decoder) or head
+    frame = _usual_frame(head, stream, base)
+    last = max(tail, key=lambda packet: packet.pts)
+    end = last.pts * base + (last.duration * base if last.duration > 0 else frame)
+    if not whole and fragmented and boxes is not None and boxes.video_ends is not None:
+        # Decoding time ends as much earlier as the first picture is shown later than it is decoded.
+        end = boxes.video_ends + min(packet.pts for packet in head) * base
+    return Extent(
+        container=container.format.name,
+        codec=stream.codec_context.codec.canonical_name,
+        width=stream.codec_context.width,
+        height=stream.codec_context.height,
+        start=min(packet.pts for packet in head) * base,
+        end=end,
+        frame=frame,
+        damage=_damage(size, names, boxes, decoder),
+        appends=fragmented or "mpegts" in names,
+        mtxi=None if boxes is None else boxes.mtxi,
+    )
+
+
+def _moving(path: Path, container: InputContainer) -> VideoStream:
+    still = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    moving = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None and not stream.disposition & still
+    ]
+    if not moving:
+        raise MediaError(f"{path.name} holds no video")
+    # As a source's video is chosen, so that both speak of the same track.
+    return next((stream for stream in moving if stream.disposition & av.stream.Disposition.default), moving[0])
+
+
+def _packets(decoder: Decoder, count: int | None) -> Iterator[_Packet]:
+    for packet in islice(decoder.packets(), count):
+        # AVI knows no presentation times; its decoding times come one picture after the other.
+        shown = packet.dts if packet.pts is None else packet.pts
+        if packet.size and shown is not None and not packet.is_corrupt and not packet.is_discard:
+            yield _Packet(shown, packet.duration or 0, packet.is_keyframe)
+
+
+def _from_first_sync(packets: Iterator[_Packet]) -> list[_Packet]:
+    """What can be decoded: everything from the first sync frame on, but not the pictures shown before it."""
+    found: list[_Packet] = []
+    for packet in packets:
+        if (found or packet.is_sync) and (not found or packet.pts >= found[0].pts):
+            found.append(packet)
+    return found
+
+
+def _last_packets(container: InputContainer, stream: VideoStream, decoder: Decoder) -> list[_Packet]:
+    """The packets from the last sync frame that seeking finds to the end of the file."""
+    far = (stream.start_time or 0) + (stream.duration or 0)
+    with suppress(av.error.FFmpegError):
+        container.seek(far, stream=stream, backward=True)
+        return list(_packets(decoder, None))
+    return []
+
+
+def _usual_frame(packets: list[_Packet], stream: VideoStream, base: Fraction) -> Fraction:
+    times = sorted(packet.pts for packet in packets)
+    steps = Counter(later - earlier for earlier, later in pairwise(times) if later > earlier)
+    if steps:
+        return steps.most_common(1)[0][0] * base
+    if packets[0].duration > 0:
+        return packets[0].duration * base
+    rate = stream.average_rate or stream.guessed_rate
+    return 1 / rate if rate else base
+
+
+def _damage(size: int, names: set[str], boxes: Boxes | None, decoder: Decoder) -> str:
+    if boxes is not None and boxes.cut_off_bytes:
+        return f"it is cut off, {boxes.cut_off_bytes:,} bytes are missing"
+    if "mpegts" in names and size % TS_PACKET_BYTES and size % M2TS_PACKET_BYTES:
+        return "it is cut off in the middle of a packet"
+    return f"it breaks off ({decoder.last_words})" if decoder.last_words else ""
