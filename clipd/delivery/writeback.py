@@ -22,7 +22,7 @@ from clipd.delivery.merge import merge
 from clipd.errors import Deferred, Rejected, Temporary
 from clipd.files import atomic, contested
 from clipd.files.document import NotADocument
-from clipd.tree.sidecar import LIMIT_BYTES, Entry, parse, patch
+from clipd.tree.sidecar import LIMIT_BYTES, Entry, Sidecar, append, parse, patch
 
 SETTLE_SECONDS = 0.2
 PATIENCE_SECONDS = (0.05, 0.1, 0.2, 0.3)
@@ -121,6 +121,27 @@ def edit(
                 continue
             edited = patch(edited, key, changes, remove=remove)
         return _revised(data, edited, f"{len(keys)} clips of {path.name}")
+
+    return _Writer(path, revise, settle, settle_seconds, now, lambda _: None).run()
+
+
+def add(
+    path: Path,
+    choose: Callable[[Sidecar], Sequence[Mapping[str, Any]]],
+    *,
+    settle: Callable[[float], None],
+    settle_seconds: float = SETTLE_SECONDS,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> WriteBack:
+    """Add clips to a sidecar that is there, as carefully as `write_back`; `choose` says which, given how it stands.
+
+    Raises:
+        Temporary, Deferred: as `write_back`.
+    """
+
+    def revise(data: bytes) -> _Revised:
+        clips = choose(parse(data))
+        return _revised(data, append(data, clips), f"{len(clips)} clips added to {path.name}")
 
     return _Writer(path, revise, settle, settle_seconds, now, lambda _: None).run()
 

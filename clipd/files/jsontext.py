@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -127,6 +127,31 @@ def set_members(text: str, start: int, changes: Mapping[str, JSON], remove: tupl
     for key, value in changes.items():
         text = _with(text, start, key, value)
     return text
+
+
+def append_items(text: str, start: int, values: Sequence[JSON]) -> str:
+    """The text with `values` added at the end of the array at `start`, in the style of the items that are there."""
+    present = list(items(text, start))
+    closing = text.index("]", present[-1].end if present else start)
+    if not values:
+        return text
+    if not present:
+        lines = json.dumps(values, ensure_ascii=False, indent=2)
+        return text[:start] + lines + text[closing + 1 :]
+    before_first = text[start + 1 : present[0].start]
+    between = text[present[-2].end : present[-1].start] if len(present) > 1 else "," + (before_first or " ")
+    line = before_first.rpartition("\n")
+    indent = line[2] if line[1] else ""
+    opened = "\n" in text[present[-1].start : present[-1].end]
+    spelled = []
+    for value in values:
+        if opened:
+            words = json.dumps(value, ensure_ascii=False, indent=indent or 2).replace("\n", "\n" + indent)
+        else:
+            words = json.dumps(value, ensure_ascii=False)
+        spelled.append(between + words)
+    end = present[-1].end
+    return text[:end] + "".join(spelled) + text[end:]
 
 
 def _with(text: str, start: int, key: str, value: JSON) -> str:

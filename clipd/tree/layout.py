@@ -86,9 +86,39 @@ class Layout:
         """The folder of the inbox for one kind of thing: `videos`, `requests`, `events`, `datasets`, `links`."""
         return self.inbox / kind
 
+    @property
+    def dropped_videos(self) -> Path:
+        """The folder of the inbox for videos."""
+        return self.inbox_of("videos")
+
     def answer(self, request: Path) -> Path:
         """The answer file of a request, beside it: `<name>.status.json`."""
         return request.with_name(request.stem + ANSWER_SUFFIX)
+
+    def source_place(self, video: Path) -> Place:
+        """The place of a video that lies in the source tree or in the inbox; a missing folder becomes `_`."""
+        inbox = self.dropped_videos
+        parts = video.relative_to(inbox if video.is_relative_to(inbox) else self.source).parts
+        camera = parts[0] if len(parts) > 1 else UNNAMED
+        return Place(camera, "/".join(parts[1:-1]) or UNNAMED, Path(parts[-1]).stem)
+
+    def filed(self, video: Path) -> Path:
+        """Where a video of the inbox goes in the source tree; one that lies there already stays."""
+        if not video.is_relative_to(self.dropped_videos):
+            return video
+        return self.source / self.source_place(video).folder / video.name
+
+    def sidecar_of(self, place: Place) -> Path:
+        """The sidecar of the video at `place`."""
+        return self.sidecars / place.folder / f"{place.video}{self.directories.sidecar_suffix}"
+
+    def content(self, sha256: str) -> Path:
+        """Which video of the source tree has this content."""
+        return self.state / "contents" / f"{sha256}.json"
+
+    def suggested(self, sidecar: str) -> Path:
+        """The clips that were ever suggested for a sidecar (named relative to the root)."""
+        return self.state / "suggested" / f"{_digest(sidecar)}.json"
 
     def finished(self, request: Path, word: str, number: int = 1) -> Path:
         """Where a finished request goes, `word` being `done` or `failed`; `number` where that name is taken."""
@@ -293,6 +323,11 @@ class Layout:
             raise Rejected(f"{self.relative(path)} leads out of the source folder through a link; put the file itself")
         # Named by the tree as it is configured, which may be a link itself: every machine must give it the same name.
         return self.source / inside.relative_to(source)
+
+
+def is_video(name: str) -> bool:
+    """Does `name` end as videos do?"""
+    return name.lower().endswith(VIDEO_SUFFIXES)
 
 
 def _standing(folder: Path, video: str) -> list[Path]:

@@ -11,7 +11,7 @@ import json
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -154,6 +154,16 @@ def patch(data: bytes, key: str, changes: Mapping[str, JSON], *, remove: tuple[s
     return (mark + jsontext.set_members(text, start, changes, remove)).encode("utf-8")
 
 
+def append(data: bytes, clips: Sequence[Mapping[str, Any]]) -> bytes:
+    """`data` with `clips` added at its end, in the file's own style; all other bytes are as they were.
+
+    Raises:
+        NotADocument: as `parse`.
+    """
+    mark, text = decode(data, len(data))
+    return (mark + jsontext.append_items(text, _Text(text).array_start(), [dict(clip) for clip in clips])).encode()
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of a sidecar, in both shapes."""
     made: dict[str, Any] = TypeAdapter(list[ClipEntry] | SidecarObject).json_schema()
@@ -174,7 +184,7 @@ class _Text:
         if not isinstance(value, list):
             raise NotADocument(
                 'a sidecar is an array of clips, [{"name": ...}], or an object with one, {"clips": [{"name": ...}]}',
-                *self.position(self._array_start()),
+                *self.position(self.array_start()),
             )
         if len(value) > LIMIT_CLIPS:
             raise NotADocument(f"this sidecar has {len(value):,} entries; at most {LIMIT_CLIPS:,} are read")
@@ -183,7 +193,7 @@ class _Text:
     @cached_property
     def places(self) -> list[jsontext.Item]:
         """The entries with their places."""
-        return list(jsontext.items(self.text, self._array_start()))
+        return list(jsontext.items(self.text, self.array_start()))
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -198,7 +208,8 @@ class _Text:
         """The members of one entry with their places."""
         return list(jsontext.members(self.text, self.places[index].start))
 
-    def _array_start(self) -> int:
+    def array_start(self) -> int:
+        """The offset of the bracket that opens the array of clips."""
         start = jsontext.skip_blanks(self.text, 0)
         if isinstance(self._value, dict):
             for member in jsontext.members(self.text, start):
