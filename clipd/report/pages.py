@@ -6,8 +6,6 @@ escaped, and stripped of what could turn or hide other text; links lead to files
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -17,13 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
-from markupsafe import Markup
 from pydantic import ByteSize
 
-from clipd.errors import Temporary
 from clipd.files import atomic
-from clipd.log import plain
+from clipd.html import Templates
 from clipd.model.setting import Section, setting
 from clipd.report import metrics
 from clipd.report.history import Product
@@ -102,16 +97,10 @@ def data(snapshot: Snapshot) -> bytes:
 
 def page(snapshot: Snapshot, layout: Layout, settings: Settings) -> bytes:
     """`status/index.html`. Raises `Temporary` when its template does not fit (an upgrade is under way, say)."""
-    try:
-        return _page(snapshot, layout, settings)
-    except TemplateError as error:
-        raise Temporary(f"the status page cannot be made: {error}") from error
-
-
-def _page(snapshot: Snapshot, layout: Layout, settings: Settings) -> bytes:
-    script = _templates().get_template("status.js.j2").render()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    text = _templates().get_template("status.html.j2").render(
+    templates = _templates()
+    script = templates.script("status.js.j2")
+    text = templates.page(
+        "status.html.j2",
         s=snapshot,
         reload_seconds=settings.reload_seconds,
         stale_seconds=max(STALE_SECONDS, 4 * settings.at_least_seconds),
@@ -119,9 +108,9 @@ def _page(snapshot: Snapshot, layout: Layout, settings: Settings) -> bytes:
         results=_results(layout, snapshot),
         bars=bars(snapshot.last_24_hours),
         chart=(CHART_WIDTH, CHART_HEIGHT),
-        script=Markup(script),  # noqa: S704 - our own file, nothing is put into it
-        script_digest=digest,
-    )  # fmt: skip
+        script=script.text,
+        script_digest=script.digest,
+    )
     return text.encode("utf-8", "replace")
 
 
@@ -185,24 +174,13 @@ def _label(product: Product, products: Sequence[Product]) -> str:
 
 
 @cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("clipd.report"),
-        autoescape=True,
-        auto_reload=False,  # an upgrade under a running daemon must not mix two versions
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
+def _templates() -> Templates:
+    return Templates(
+        "clipd.report",
+        "status page",
+        duration=duration,
+        bytes=lambda size: ByteSize(size).human_readable(separator=" "),
     )
-    environment.filters["duration"] = duration
-    environment.filters["bytes"] = lambda size: ByteSize(size).human_readable(separator=" ")
-    return environment
-
-
-def _shown(value: object) -> object:
-    """Text on one line, without control and direction characters; markup and numbers as they are."""
-    return plain(" ".join(value.split())) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def duration(seconds: float) -> str:
