@@ -5,7 +5,7 @@ Seconds are counted from the first frame shown, which is frame 0 and the zero of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class Features:
     """By frame, from the detectors that were asked for."""
     black: tuple[Stretch, ...]
     freezes: tuple[Stretch, ...]
+    pictures: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 18, 32), np.uint8))
+    """(G, 18, 32) a tiny grey picture for each point of the grid, 0..255; none where they were not kept."""
     warnings: tuple[str, ...] = ()
     """What was met on the way (no audio, corrupt packets, ...), in words for a person."""
 

@@ -27,6 +27,7 @@ from clipd.segmentation.black import Settings as BlackSettings
 from clipd.segmentation.features import Features
 from clipd.segmentation.freeze import Freeze
 from clipd.segmentation.freeze import Settings as FreezeSettings
+from clipd.segmentation.gallery import Gallery
 from clipd.segmentation.loudness import Loudness
 from clipd.segmentation.loudness import Settings as LoudnessSettings
 from clipd.segmentation.motion import Motion
@@ -141,6 +142,7 @@ class _Measures:
         self._motion = Motion(settings.motion)
         self._black = Black(settings.black)
         self._freeze = Freeze(settings.freeze)
+        self._gallery = Gallery(settings.step_seconds)
 
     def look(self, glance: Glance, viewing: Viewing) -> None:
         """Shows one frame to everything that looks."""
@@ -150,6 +152,7 @@ class _Measures:
         self._motion.feed(glance)
         self._black.feed(glance, viewing.whole)
         self._freeze.feed(glance, viewing.whole)
+        self._gallery.feed(glance)
 
     def features(self, path: Path, info: SourceInfo | None, viewing: Viewing, limits: Limits) -> Features:
         """What was measured, laid over the grid."""
@@ -178,6 +181,7 @@ class _Measures:
             cuts=tuple(sorted((cut for each in self._detectors for cut in each.finish()), key=lambda cut: cut.frame)),
             black=stretches(self._black.finish(frames, end), times, end),
             freezes=stretches(self._freeze.finish(frames, end), times, end),
+            pictures=self._gallery.finish(len(grid)),
             warnings=tuple(self._warnings(info, viewing, loudness)),
         )
 
