@@ -66,14 +66,9 @@ def edges(features: Features, cuts: Sequence[Cut], settings: Settings) -> Edges:
         after = times[frame] + settings.neighbour_seconds - TOLERANCE_SECONDS
         may_end[first : max(frame, int(np.searchsorted(times[1:], after, side="left")))] = False
     starts, ends = np.flatnonzero(may_start), np.flatnonzero(may_end)
-    shots = shots_of(cuts, count)
-    return Edges(
-        times,
-        starts,
-        ends,
-        np.union1d(starts, [first for first, _ in shots]).astype(np.intp),
-        np.union1d(ends, [last for _, last in shots]).astype(np.intp),
-    )
+    for first, last in shots_of(cuts, count):
+        may_start[first], may_end[last] = True, True
+    return Edges(times, starts, ends, np.flatnonzero(may_start), np.flatnonzero(may_end))
 
 
 def changes(cuts: Sequence[Cut], frame_count: int) -> list[tuple[int, int]]:

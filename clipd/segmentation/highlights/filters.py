@@ -17,7 +17,7 @@ from clipd.model.setting import Section, setting
 from clipd.segmentation.highlights.excitement import Curve
 from clipd.segmentation.highlights.quality import Quality
 from clipd.segmentation.highlights.windows import Window
-from clipd.segmentation.likeness import Look, alike
+from clipd.segmentation.likeness import Look, gallery
 from clipd.segmentation.likeness import Settings as LikenessSettings
 from clipd.segmentation.suggestion import timecode
 
@@ -134,31 +134,26 @@ def duplicate(
         looks: for the index of each candidate the pictures that it was looked at by; a candidate may be missing.
         settings: when two look alike.
     """
-    stays: list[Candidate] = []
+    ranked = best_first(candidates)
+    pictures = gallery([looks.get(one.index, ()) for one in ranked])
+    stays: list[int] = []
     decisions = []
-    for one in best_first(candidates):
-        own = looks.get(one.index, ())
-        nearest: tuple[float, Candidate] | None = None
-        for other in stays:
-            distance = alike(own, looks.get(other.index, ()), settings)
-            if distance is not None and (nearest is None or distance < nearest[0]):
-                nearest = (distance, other)
-        if nearest is not None and nearest[0] <= settings.distance:
-            reason = (
-                f"it looks like the better window {_span(nearest[1].window)}: distance {nearest[0]:.1f} bits, "
-                f"up to {settings.distance:g} is the same"
-            )
-            decisions.append(Decision(one.index, "drop_duplicate", reason, nearest[1].index))
+    for rank, one in enumerate(ranked):
+        distances = pictures.distances(rank, stays, settings)
+        nearest = int(np.argmin(distances)) if stays else -1
+        rival = ranked[stays[nearest]] if stays and np.isfinite(distances[nearest]) else None
+        bits = f"{distances[nearest]:.1f} bits, up to {settings.distance:g} is the same" if rival is not None else ""
+        if rival is not None and distances[nearest] <= settings.distance:
+            reason = f"it looks like the better window {_span(rival.window)}: distance {bits}"
+            decisions.append(Decision(one.index, "drop_duplicate", reason, rival.index))
             continue
-        stays.append(one)
-        if nearest is None:
-            reason = "nothing to compare it with" if own else "not looked at"
-            decisions.append(Decision(one.index, "keep", reason))
+        stays.append(rank)
+        if rival is not None:
+            reason = f"the better window that looks most like it: distance {bits}"
+            decisions.append(Decision(one.index, "keep", reason, rival.index))
         else:
-            reason = (
-                f"the most similar better window is {nearest[0]:.1f} bits away, up to {settings.distance:g} is the same"
-            )
-            decisions.append(Decision(one.index, "keep", reason, nearest[1].index))
+            reason = "no better window to compare it with" if looks.get(one.index) else "not looked at"
+            decisions.append(Decision(one.index, "keep", reason))
     return _by_index(decisions)
 
 

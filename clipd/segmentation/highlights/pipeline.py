@@ -21,7 +21,7 @@ from clipd.segmentation.highlights.excitement import Curve, excitement
 from clipd.segmentation.highlights.filters import Candidate, Decision
 from clipd.segmentation.highlights.quality import quality
 from clipd.segmentation.highlights.windows import windows
-from clipd.segmentation.highlights.wording import reason
+from clipd.segmentation.highlights.wording import changes_by_frame, reason
 from clipd.segmentation.likeness import Grey, Look, hash_of
 from clipd.segmentation.likeness import Settings as LikenessSettings
 from clipd.segmentation.settings import Settings
@@ -133,6 +133,7 @@ def _looks(
 
 
 def _suggestions(left: Sequence[Candidate], frames: Frames, ways: Edges, cuts: Sequence[Cut]) -> list[Suggestion]:
+    changes = changes_by_frame(cuts, len(ways.frame_times) - 1)
     names: dict[str, int] = {}
     found = []
     for one in left:
@@ -148,7 +149,7 @@ def _suggestions(left: Sequence[Candidate], frames: Frames, ways: Edges, cuts: S
                 start_seconds=float(ways.frame_times[first]),
                 end_seconds=float(ways.frame_times[last + 1]),
                 quality=one.quality.shown,
-                reason=reason(one.window, first, last, len(ways.frame_times) - 1, cuts),
+                reason=reason(one.window, first, last, changes),
                 anchor_seconds=at,
                 origin="v2",
             )

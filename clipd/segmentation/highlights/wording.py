@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from clipd.segmentation.cut import Cut
 from clipd.segmentation.highlights.anchors import Anchor
@@ -16,17 +17,32 @@ VERY_Z, MUCH_Z, SOME_Z = 2.5, 1.0, 0.3
 CHANGES = {"cut": "a cut", "fade-in": "a fade", "fade-out": "a fade", "dissolve": "a dissolve"}
 
 
-def reason(window: Window, start_frame: int, end_frame: int, frame_count: int, cuts: Sequence[Cut]) -> str:
-    """What happens at the window's anchor, and where the clip of these frames (inclusive) begins and ends."""
+@dataclass(frozen=True)
+class Changes:
+    """What the changes of shot are called, by the frame that a shot opens with, and by the one after its last."""
+
+    opening: Mapping[int, str]
+    closing: Mapping[int, str]
+    frame_count: int
+
+
+def changes_by_frame(cuts: Sequence[Cut], frame_count: int) -> Changes:
+    """The changes of a video of so many frames."""
     opening = {cut.frame: CHANGES.get(cut.kind, "a cut") for cut in cuts}
     closing = {
         cut.frame if cut.start_frame is None else cut.start_frame: CHANGES.get(cut.kind, "a cut") for cut in cuts
     }
+    return Changes(opening, closing, frame_count)
+
+
+def reason(window: Window, start_frame: int, end_frame: int, changes: Changes) -> str:
+    """What happens at the window's anchor, and where the clip of these frames (inclusive) begins and ends."""
+    opening, closing = changes.opening, changes.closing
     at = window.anchor.seconds
     begin = "the start of the video" if start_frame == 0 else opening.get(start_frame) or _place(window.start_boundary)
     end = (
         "the end of the video"
-        if end_frame == frame_count - 1
+        if end_frame == changes.frame_count - 1
         else closing.get(end_frame + 1) or _place(window.end_boundary)
     )
     begin = begin or f"{at - window.start_seconds:.0f} s before"
