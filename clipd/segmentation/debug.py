@@ -56,6 +56,8 @@ class CutEntry:
     time_sec: float
     frame: int
     start_frame: int | None
+    start_sec: float | None
+    """When a gradual change begins."""
     score: float
     kind: str
     detector: str

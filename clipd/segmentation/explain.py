@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from clipd.segmentation.debug import (
     AnchorEntry,
     ClipEntry,
+    CutEntry,
     DecisionEntry,
     Document,
     HighlightsDocument,
-    ScenesDocument,
     WindowEntry,
 )
 from clipd.segmentation.suggestion import timecode
@@ -35,18 +35,22 @@ def explain(document: Document, seconds: float) -> str:
         others = [clip.name for clip in clips if clip is not best]
         besides = f", and in {', '.join(others)}" if others else ""
         return f"{at} is in {_clip(best)}: {best.reason}{besides}."
-    if isinstance(document, ScenesDocument):
-        return _beside_scenes(document, seconds)
-    return _left_out(document, seconds)
+    change = _change_at(document, seconds)
+    if isinstance(document, HighlightsDocument):
+        why = _left_out(document, seconds)
+    elif change is not None:
+        why = f"it lies in the {change.kind} that ends at {timecode(change.time_sec)}"
+    else:
+        why = "no frame of a shot is shown there"
+    return f"{at} is in no clip: {why}."
 
 
 def _left_out(document: HighlightsDocument, seconds: float) -> str:
-    at = timecode(seconds)
     covering = [window for window in document.candidate_windows if window.start_sec <= seconds < window.end_sec]
     if covering:
         best = max(covering, key=lambda window: window.quality)
-        return f"{at} is in no clip: {_fate(document, best)}."
-    return f"{at} is in no clip: {_without_window(document, seconds)}."
+        return _fate(document, best)
+    return _without_window(document, seconds)
 
 
 def _fate(document: HighlightsDocument, window: WindowEntry) -> str:
@@ -110,25 +114,12 @@ def _is_full(anchors: Sequence[AnchorEntry], document: HighlightsDocument, numbe
     return len(anchors) >= max(int(numbers["at_least"]), int(numbers["per_minute"] * minutes))
 
 
-def _beside_scenes(document: ScenesDocument, seconds: float) -> str:
-    at = timecode(seconds)
-    change = next(
-        (
-            cut
-            for cut in document.scene_cuts
-            if cut.start_frame is not None and _starts(document, cut.start_frame) <= seconds < cut.time_sec
-        ),
+def _change_at(document: Document, seconds: float) -> CutEntry | None:
+    """The gradual change that a moment lies in."""
+    return next(
+        (cut for cut in document.scene_cuts if cut.start_sec is not None and cut.start_sec <= seconds < cut.time_sec),
         None,
     )
-    if change is not None:
-        return f"{at} is in no clip: it lies in the {change.kind} that ends at {timecode(change.time_sec)}."
-    return f"{at} is in no clip: no frame of a shot is shown there."
-
-
-def _starts(document: ScenesDocument, frame: int) -> float:
-    """When a change that begins at `frame` begins: where the clip before it ends."""
-    before = [clip.end_sec for clip in document.final_clips if clip.end_frame < frame]
-    return max(before, default=0.0)
 
 
 def _decisions(document: HighlightsDocument) -> Iterator[DecisionEntry]:

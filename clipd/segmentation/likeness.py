@@ -75,7 +75,7 @@ def distance(one: PerceptualHash, other: PerceptualHash) -> int:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class Lineup:
     """The looks of W windows, up to F each, side by side, so that one is compared with many at once."""
 
     hashes: NDArray[np.uint64]
@@ -96,15 +96,15 @@ class Gallery:
         return np.maximum(_mean(apart.min(axis=2), settings), _mean(apart.min(axis=1), settings))
 
 
-def gallery(looks: Sequence[Sequence[Look]]) -> Gallery:
-    """The gallery of windows that were looked at by `looks`, one after the other."""
+def lineup(looks: Sequence[Sequence[Look]]) -> Lineup:
+    """The lineup of windows that were looked at by `looks`, one after the other."""
     most = max((len(own) for own in looks), default=0) or 1
     hashes, shots = np.zeros((len(looks), most, 2), dtype=np.uint64), np.full((len(looks), most), -1, dtype=np.int64)
     for window, own in enumerate(looks):
         for number, look in enumerate(own):
             hashes[window, number] = divmod(look.hash, 1 << 64)
             shots[window, number] = look.shot
-    return Gallery(hashes, shots)
+    return Lineup(hashes, shots)
 
 
 def _mean(nearest: NDArray[np.float64], settings: Settings) -> NDArray[np.float64]:

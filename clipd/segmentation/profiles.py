@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-Numbers: TypeAlias = Mapping[str, Mapping[str, float | int | bool | str] | str]
+Numbers: TypeAlias = Mapping[str, Mapping[str, float | int | bool | str]]
 """Like the settings of segmentation: sections of numbers."""
 
 PROFILES: Final[Mapping[str, Numbers]] = {

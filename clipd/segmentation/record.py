@@ -38,7 +38,7 @@ def of_highlights(features: Features, cuts: Sequence[Cut], settings: Settings, f
     return HighlightsDocument(
         config=settings.model_dump(mode="json"),
         features_summary=_summary(features, found.curve),
-        scene_cuts=_cuts(cuts),
+        scene_cuts=_cuts(features, cuts),
         anchors=tuple(
             AnchorEntry(anchor.seconds, anchor.score, anchor.loudness_z, anchor.motion_z, anchor.kind)
             for anchor in found.anchors
@@ -103,7 +103,7 @@ def of_scenes(
     return ScenesDocument(
         config=settings.model_dump(mode="json"),
         features_summary=_summary(features, curve),
-        scene_cuts=_cuts(cuts),
+        scene_cuts=_cuts(features, cuts),
         spans=tuple(
             SceneSpanEntry(index, span.start_frame, span.end_frame, span.count, span.part, span.parts)
             for index, span in enumerate(spans)
@@ -137,8 +137,19 @@ def _spans(stretches: Sequence[Stretch]) -> tuple[SpanEntry, ...]:
     return tuple(SpanEntry(stretch.start_seconds, stretch.end_seconds) for stretch in stretches)
 
 
-def _cuts(cuts: Sequence[Cut]) -> tuple[CutEntry, ...]:
-    return tuple(CutEntry(cut.seconds, cut.frame, cut.start_frame, cut.score, cut.kind, cut.detector) for cut in cuts)
+def _cuts(features: Features, cuts: Sequence[Cut]) -> tuple[CutEntry, ...]:
+    return tuple(
+        CutEntry(
+            time_sec=cut.seconds,
+            frame=cut.frame,
+            start_frame=cut.start_frame,
+            start_sec=None if cut.start_frame is None else float(features.frame_times[cut.start_frame]),
+            score=cut.score,
+            kind=cut.kind,
+            detector=cut.detector,
+        )
+        for cut in cuts
+    )
 
 
 def _decisions(decisions: Sequence[Decision]) -> tuple[DecisionEntry, ...]:

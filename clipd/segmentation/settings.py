@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError, field_validator, model_validator
 
 from clipd.errors import ConfigError
 from clipd.model.setting import Section, setting
@@ -24,7 +24,7 @@ from clipd.segmentation.highlights.filters import Settings as FilterSettings
 from clipd.segmentation.highlights.quality import Settings as QualitySettings
 from clipd.segmentation.highlights.windows import Settings as WindowSettings
 from clipd.segmentation.likeness import Settings as LikenessSettings
-from clipd.segmentation.profiles import PROFILES, Numbers
+from clipd.segmentation.profiles import PROFILES
 from clipd.segmentation.shots import Settings as ShotSettings
 
 
@@ -59,10 +59,24 @@ class Settings(Section):
             raise ValueError(f"{name!r} is no profile; there are {', '.join(PROFILES)}")
         return name
 
+    @model_validator(mode="after")
+    def _goes_with_profile(self) -> Settings:
+        _sections(self)
+        return self
+
 
 def applied(settings: Settings) -> Settings:
     """`settings` with the numbers of their profile wherever the person set none."""
-    return Settings.model_validate(_over(PROFILES[settings.profile], settings.model_dump(exclude_unset=True)))
+    return settings.model_copy(update=_sections(settings))
+
+
+def _sections(settings: Settings) -> dict[str, Section]:
+    """The sections that the profile has numbers for, those of the person above them."""
+    sections = {}
+    for name, numbers in PROFILES[settings.profile].items():
+        own: Section = getattr(settings, name)
+        sections[name] = type(own).model_validate({**numbers, **own.model_dump(exclude_unset=True)})
+    return sections
 
 
 def with_overrides(settings: Settings, overrides: Mapping[str, str]) -> Settings:
@@ -72,36 +86,31 @@ def with_overrides(settings: Settings, overrides: Mapping[str, str]) -> Settings
         ConfigError: no setting has that name (the words name near ones), or the value does not fit.
     """
     values: Any = settings.model_dump(exclude_unset=True)
-    known = dict(_leaves(Settings))
+    known = list(_names(Settings))
     for key, value in overrides.items():
         if key not in known:
-            raise ConfigError(_unknown(key, list(known)))
+            raise ConfigError(_unknown(key, known))
         values = _over(values, _nested(key, value))
     try:
-        return _fitting(Settings.model_validate(values))
+        return Settings.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
         path = ".".join(str(part) for part in problem["loc"])
         words = str(problem["msg"]).removeprefix("Value error, ")
-        raise ConfigError(
-            f"{path} = {overrides.get(path, problem['input'])!r}: {words[:1].lower()}{words[1:]}"
-        ) from error
+        wrong = [
+            f"{key} = {value!r}" for key, value in overrides.items() if f"{key}.".startswith(f"{path}." if path else "")
+        ]
+        raise ConfigError(f"{', '.join(wrong)}: {words[:1].lower()}{words[1:]}") from error
 
 
-def _fitting(settings: Settings) -> Settings:
-    """`settings` as they are, once it is sure that they go together with their profile's numbers."""
-    applied(settings)
-    return settings
-
-
-def _leaves(model: type[Section], above: str = "") -> Iterator[tuple[str, Any]]:
-    """The path of every single setting, and its description."""
+def _names(model: type[Section], above: str = "") -> Iterator[str]:
+    """The path of every single setting."""
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Section):
-            yield from _leaves(kind, f"{above}{name}.")
+            yield from _names(kind, f"{above}{name}.")
         else:
-            yield f"{above}{name}", field.description
+            yield f"{above}{name}"
 
 
 def _unknown(key: str, known: list[str]) -> str:
@@ -121,7 +130,7 @@ def _nested(key: str, value: str) -> dict[str, Any]:
     return {head: _nested(rest, value) if rest else value}
 
 
-def _over(base: Numbers | Any, top: Any) -> Any:
+def _over(base: Any, top: Any) -> Any:
     if isinstance(base, Mapping) and isinstance(top, Mapping):
         return {**base, **{key: _over(base.get(key), value) for key, value in top.items()}}
     return top

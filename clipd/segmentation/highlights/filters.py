@@ -17,7 +17,7 @@ from clipd.model.setting import Section, setting
 from clipd.segmentation.highlights.excitement import Curve
 from clipd.segmentation.highlights.quality import Quality
 from clipd.segmentation.highlights.windows import Window
-from clipd.segmentation.likeness import Look, gallery
+from clipd.segmentation.likeness import Look, lineup
 from clipd.segmentation.likeness import Settings as LikenessSettings
 from clipd.segmentation.suggestion import timecode
 
@@ -135,7 +135,7 @@ def duplicate(
         settings: when two look alike.
     """
     ranked = best_first(candidates)
-    pictures = gallery([looks.get(one.index, ()) for one in ranked])
+    pictures = lineup([looks.get(one.index, ()) for one in ranked])
     stays: list[int] = []
     decisions = []
     for rank, one in enumerate(ranked):
