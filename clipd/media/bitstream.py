@@ -41,7 +41,7 @@ def content(codec: str, packet: memoryview, extradata: bytes | None) -> Content:
         shown = (packet[-1] & 0xE0) == 0xC0 or _vp9_shows(packet[0], packet[1] if len(packet) > 1 else 0)
         return Content.PICTURE if shown else Content.NOTHING
     if codec in ("h264", "hevc"):
-        return _content_of_units(codec, packet, _length_size(codec, extradata))
+        return _content_of_units(codec, packet, length_size(codec, extradata))
     return Content.PICTURE
 
 
@@ -67,7 +67,7 @@ def is_sync(codec: str, packet: memoryview, extradata: bytes | None) -> bool:
     7.4.2.2): any random access point. For other codecs the container's word is taken.
     """
     if codec == "h264":
-        for unit in units(packet, _length_size(codec, extradata)):
+        for unit in units(packet, length_size(codec, extradata)):
             kind = unit[0] & 0x1F
             if kind == 5 or (kind == 6 and _recovers_at_once(_unescaped(unit[1:]))):
                 return True
@@ -85,7 +85,7 @@ def is_clean_start(codec: str, packet: memoryview, extradata: bytes | None) -> b
     So it is for IDR pictures, where decoder and container must therefore agree on the number of pictures before it.
     """
     if codec == "h264":
-        return any(unit[0] & 0x1F == 5 for unit in units(packet, _length_size(codec, extradata)))
+        return any(unit[0] & 0x1F == 5 for unit in units(packet, length_size(codec, extradata)))
     if codec == "hevc":
         return any(kind in (19, 20) for kind in hevc_kinds(packet, extradata))
     return codec in INTRA_ONLY or codec in ("vp8", "vp9")
@@ -93,7 +93,7 @@ def is_clean_start(codec: str, packet: memoryview, extradata: bytes | None) -> b
 
 def hevc_kinds(packet: memoryview, extradata: bytes | None) -> list[int]:
     """The types of the NAL units in an HEVC packet (ITU-T H.265, table 7-1)."""
-    return [(unit[0] >> 1) & 0x3F for unit in units(packet, _length_size("hevc", extradata))]
+    return [(unit[0] >> 1) & 0x3F for unit in units(packet, length_size("hevc", extradata))]
 
 
 def units(packet: memoryview, length_size: int) -> Iterator[memoryview]:
@@ -118,7 +118,7 @@ def units(packet: memoryview, length_size: int) -> Iterator[memoryview]:
         at = following
 
 
-def _length_size(codec: str, extradata: bytes | None) -> int:
+def length_size(codec: str, extradata: bytes | None) -> int:
     """The size of a unit's length as avcC (byte 4) or hvcC (byte 21) gives it, or 0 for start codes (Annex B)."""
     at = 4 if codec == "h264" else 21
     if not extradata or len(extradata) <= at or extradata.startswith((b"\0\0\1", b"\0\0\0\1")):
