@@ -1,4 +1,4 @@
-"""From features to suggestions: the one door to both modes. Pure, but for pictures that the caller may provide."""
+"""From features to suggestions: the one door to both modes. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def segment(features: Features, settings: Settings, pictures_of: PicturesOf | No
     Args:
         features: what was measured.
         settings: as the person set them; their profile is applied here.
-        pictures_of: gives pictures for the removal of near-duplicates in highlight mode; see `PicturesOf`.
+        pictures_of: gives pictures for the removal of near-duplicates in highlight mode, in place of the tiny ones that
+            the features hold; see `PicturesOf`.
     """
     settings = applied(settings)
     cuts = tuple(
@@ -87,7 +88,7 @@ def _suggestions(features: Features, found: Sequence[Shots], curve: Curve) -> li
                 start_seconds=start,
                 end_seconds=end,
                 quality=min(1.0, curve.mean(start, end)),
-                reason=_reason(span, start, end),
+                reason=_reason(span, start, end, features.frame_count),
                 anchor_seconds=None,
                 origin="v1",
             )
@@ -95,10 +96,12 @@ def _suggestions(features: Features, found: Sequence[Shots], curve: Curve) -> li
     return suggestions
 
 
-def _reason(span: Shots, start: float, end: float) -> str:
+def _reason(span: Shots, start: float, end: float, frame_count: int) -> str:
     length = f"{end - start:.1f} s from {timecode(start)}"
     if span.parts > 1:
         return f"part {span.part} of {span.parts} of a long shot, {length}"
+    if span.end_frame + 1 - span.start_frame == frame_count:
+        return f"the whole video, {length}"
     if span.count > 1:
         return f"{span.count} short shots together, {length}"
     return f"one shot from cut to cut, {length}"

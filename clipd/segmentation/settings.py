@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError, field_validator, model_validator
 
 from clipd.errors import ConfigError
-from clipd.model.setting import Section, setting
+from clipd.model.setting import Section, over, setting
 from clipd.segmentation.debug import Settings as DebugSettings
 from clipd.segmentation.edges import Settings as EdgeSettings
 from clipd.segmentation.highlights.anchors import Settings as AnchorSettings
@@ -65,6 +65,9 @@ class Settings(Section):
         return self
 
 
+Chosen = TypeVar("Chosen", bound=Settings)
+
+
 def applied(settings: Settings) -> Settings:
     """`settings` with the numbers of their profile wherever the person set none."""
     return settings.model_copy(update=_sections(settings))
@@ -79,20 +82,20 @@ def _sections(settings: Settings) -> dict[str, Section]:
     return sections
 
 
-def with_overrides(settings: Settings, overrides: Mapping[str, str]) -> Settings:
+def with_overrides(settings: Chosen, overrides: Mapping[str, str]) -> Chosen:
     """`settings` with single ones set anew, named by path: `{"windows.min_seconds": "4", "mode": "v1"}`.
 
     Raises:
         ConfigError: no setting has that name (the words name near ones), or the value does not fit.
     """
     values: Any = settings.model_dump(exclude_unset=True)
-    known = list(_names(Settings))
+    known = list(_names(type(settings)))
     for key, value in overrides.items():
         if key not in known:
             raise ConfigError(_unknown(key, known))
-        values = _over(values, _nested(key, value))
+        values = over(values, _nested(key, value))
     try:
-        return Settings.model_validate(values)
+        return type(settings).model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
         path = ".".join(str(part) for part in problem["loc"])
@@ -128,9 +131,3 @@ def _unknown(key: str, known: list[str]) -> str:
 def _nested(key: str, value: str) -> dict[str, Any]:
     head, _, rest = key.partition(".")
     return {head: _nested(rest, value) if rest else value}
-
-
-def _over(base: Any, top: Any) -> Any:
-    if isinstance(base, Mapping) and isinstance(top, Mapping):
-        return {**base, **{key: _over(base.get(key), value) for key, value in top.items()}}
-    return top

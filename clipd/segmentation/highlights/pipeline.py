@@ -1,7 +1,7 @@
 """Highlight mode (`v2`): features -> anchors -> boundaries -> windows -> filters, five visible steps.
 
-Pure: nothing is read or decoded here. Only for near-duplicates pictures are needed, of the few windows that are left by
-then; whoever calls hands in a way to get them, or none, and then no window is dropped as a duplicate.
+Pure: nothing is read or decoded here. Pictures are needed for near-duplicates only, of the few windows that are left by
+then: the tiny ones that the features hold, or what the caller provides; without any, no window is a duplicate.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from clipd.segmentation.cut import Cut
 from clipd.segmentation.edges import Edges, edges, shots_of, whole_frames
@@ -26,6 +29,9 @@ from clipd.segmentation.likeness import Grey, Look, hash_of
 from clipd.segmentation.likeness import Settings as LikenessSettings
 from clipd.segmentation.settings import Settings
 from clipd.segmentation.suggestion import Suggestion, timecode
+
+ROUNDING_STEPS = 1e-6
+"""Times are sums of inexact seconds."""
 
 PicturesOf: TypeAlias = Callable[[Sequence[int]], Iterable[Grey | None]]
 """For frame numbers in ascending order, each once, their grey pictures (H, W) in that order; None for one that cannot
@@ -65,7 +71,7 @@ def highlights(
         features: what was measured.
         cuts: the changes of shot that count, by frame.
         settings: the numbers of every step, a profile's applied.
-        pictures_of: gives pictures for the removal of near-duplicates.
+        pictures_of: gives pictures for the removal of near-duplicates, in place of those that the features hold.
     """
     curve = excitement(features, settings.excitement, settings.weights)
     moments = anchors(features, curve, cuts, settings.anchors)
@@ -80,7 +86,8 @@ def highlights(
     lively = filters.kept(apart, boring)
     ways = edges(features, cuts, settings.edges)
     frames = {one.index: _frames(one, ways, settings) for one in lively}
-    looks = {} if pictures_of is None else _looks(frames, cuts, features.frame_count, pictures_of, settings.likeness)
+    look = pictures_of or _kept_pictures(features)
+    looks = {} if look is None else _looks(frames, features, cuts, look, settings.likeness)
     duplicate = filters.duplicate(lively, looks, settings.likeness)
     different = filters.kept(lively, duplicate)
     best = filters.target(different, settings.filters)
@@ -111,25 +118,44 @@ def _frames(one: Candidate, ways: Edges, settings: Settings) -> tuple[int, int]:
 
 
 def _looks(
-    frames: Frames, cuts: Sequence[Cut], frame_count: int, pictures_of: PicturesOf, settings: LikenessSettings
+    frames: Frames, features: Features, cuts: Sequence[Cut], pictures_of: PicturesOf, settings: LikenessSettings
 ) -> dict[int, list[Look]]:
     """What the windows look like at evenly spread frames; flat pictures are left out."""
     if settings.distance < 0:
         return {}
-    wanted = {
-        index: [first + (last + 1 - first) * (2 * n + 1) // (2 * settings.frames) for n in range(settings.frames)]
-        for index, (first, last) in frames.items()
-    }
+    wanted = {index: _spread(first, last, features, settings.frames) for index, (first, last) in frames.items()}
     asked = sorted({frame for chosen in wanted.values() for frame in chosen})
-    shot_starts = [first for first, _ in shots_of(cuts, frame_count)]
+    shot_starts = [first for first, _ in shots_of(cuts, features.frame_count)]
     looks = {}
     for frame, picture in zip(asked, pictures_of(asked), strict=True):
         hashed = None if picture is None else hash_of(picture, settings)
         if hashed is not None:
             looks[frame] = Look(hashed, bisect_right(shot_starts, frame))
-    return {
-        index: [looks[frame] for frame in dict.fromkeys(chosen) if frame in looks] for index, chosen in wanted.items()
-    }
+    return {index: [looks[frame] for frame in chosen if frame in looks] for index, chosen in wanted.items()}
+
+
+def _spread(first: int, last: int, features: Features, count: int) -> list[int]:
+    """`count` frames evenly spread from `first` to `last`, or fewer; where possible the first of their step of the
+    grid, whose picture is the one that the features keep.
+    """
+    middles = [first + (last + 1 - first) * (2 * number + 1) // (2 * count) for number in range(count)]
+    steps = _step_of(features, middles)
+    kept = np.searchsorted(features.frame_times, (steps - ROUNDING_STEPS) * features.step_seconds, side="left")
+    return sorted({int(frame) if frame >= first else middle for frame, middle in zip(kept, middles, strict=True)})
+
+
+def _step_of(features: Features, frames: Sequence[int]) -> NDArray[np.int64]:
+    """The step of the grid that each of `frames` is shown in."""
+    steps = features.frame_times[list(frames)] / features.step_seconds + ROUNDING_STEPS
+    return np.asarray(steps, dtype=np.int64)
+
+
+def _kept_pictures(features: Features) -> PicturesOf | None:
+    """The tiny pictures that the features hold, if they do."""
+    pictures = features.pictures
+    if not len(pictures):
+        return None
+    return lambda frames: (pictures[min(step, len(pictures) - 1)] for step in _step_of(features, frames))
 
 
 def _suggestions(left: Sequence[Candidate], frames: Frames, ways: Edges, cuts: Sequence[Cut]) -> list[Suggestion]:
