@@ -59,4 +59,7 @@ class Templates:
 
 def _shown(value: object) -> object:
     """Text on one line, without control and direction characters; markup and numbers as they are."""
-    return plain(" ".join(value.split())) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    line = " ".join(value.split())
+    return line if line.isprintable() else plain(line)  # a picture is megabytes of text that is
