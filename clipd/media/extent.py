@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -21,19 +21,23 @@ from av import VideoStream
 from av.container import InputContainer
 
 from clipd.errors import MediaError
+from clipd.media import index as frame_index
 from clipd.media import mtxi
 from clipd.media.decoder import Decoder
-from clipd.media.door import Limits, only, opened
+from clipd.media.door import Limits, only, open_regular, opened
 from clipd.media.mtxi import Boxes, Mtxi
-from clipd.media.probe import NotReady
+from clipd.media.probe import NotReady, probe
 
 WHOLE_BYTES = 32 << 20
 """Files up to this size are read through."""
 HEAD_PACKETS = 64
 """The first picture is looked for among so many packets: H.264 and HEVC show at most 16 frames out of order."""
+HOLE_SECONDS = 1
+HOLE_FRAMES = 3
+"""A picture that stands longer than both is told of: the camera may have been out of reach."""
 TS_PACKET_BYTES = 188
-"""ISO/IEC 13818-1, 2.4.3.2; 192 with the time code of M2TS."""
-M2TS_PACKET_BYTES = 192
+"""ISO/IEC 13818-1, 2.4.3.2; M2TS puts a time code of 4 bytes before each."""
+TS_SYNC = b"\x47"
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Extent:
     """How long a picture is usually shown."""
     damage: str
     """What is wrong with the end of the file, for a person; empty where nothing is."""
+    holes: tuple[tuple[Fraction, Fraction], ...]
+    """Where one picture stands for long, from its own time to the next one's; unknown in large files."""
     appends: bool
     """Does the format only grow at its end, so that what is there stays as it is while more is written?"""
     mtxi: Mtxi | None
@@ -68,8 +74,8 @@ class _Packet(NamedTuple):
     is_sync: bool
 
 
-def measure(path: Path, limits: Limits) -> Extent:
-    """How far the recording at `path` reaches.
+def measure(path: Path, limits: Limits, whole_bytes: int = WHOLE_BYTES) -> Extent:
+    """How far the recording at `path` reaches; one of up to `whole_bytes` is read through.
 
     Raises:
         NotReady: it looks unfinished: empty, or without its index.
@@ -80,7 +86,8 @@ def measure(path: Path, limits: Limits) -> Extent:
     size = path.stat().st_size
     try:
         with opened(path, limits) as container:
-            return _measure(path, container, size, boxes)
+            extent = _measure(path, container, size <= whole_bytes, size, boxes)
+        return _as_decoded(path, extent, limits) if extent.damage and size <= whole_bytes else extent
     except MediaError as error:
         if size == 0:
             raise NotReady(f"{path.name} is empty") from error
@@ -89,23 +96,25 @@ def measure(path: Path, limits: Limits) -> Extent:
         raise
 
 
-def _measure(path: Path, container: InputContainer, size: int, boxes: Boxes | None) -> Extent:
+def _measure(path: Path, container: InputContainer, whole: bool, size: int, boxes: Boxes | None) -> Extent:
     stream = _moving(path, container)
     base = stream.time_base or Fraction(1, av.time_base)
     names = set(container.format.name.split(","))
     fragmented = boxes is not None and boxes.fragmented
     only(container, stream)
     decoder = Decoder(container, stream)
-    whole = size <= WHOLE_BYTES
     head = _from_first_sync(_packets(decoder, None if whole else HEAD_PACKETS))
-    if not head:
-        raise MediaError(f"{path.name} holds no picture that can be decoded", tail=decoder.last_words)
     tail = head
     if not whole and not fragmented:
         tail = _last_packets(container, stream, decoder) or head
+    damage = _damage(path, size, names, boxes, decoder)
+    if damage:
+        # Nothing may tell how long a picture's data are: the last one, in decoding order, is what was cut off.
+        del tail[-1:]
+    if not head or not tail:
+        raise MediaError(f"{path.name} holds no picture that can be decoded", tail=decoder.last_words)
     frame = _usual_frame(head, stream, base)
-    last = max(tail, key=lambda packet: packet.pts)
-    end = last.pts * base + (last.duration * base if last.duration > 0 else frame)
+    end = _end(tail, frame / base) * base
     if not whole and fragmented and boxes is not None and boxes.video_ends is not None:
         # Decoding time ends as much earlier as the first picture is shown later than it is decoded.
         end = boxes.video_ends + min(packet.pts for packet in head) * base
@@ -117,10 +126,18 @@ def _measure(path: Path, container: InputContainer, size: int, boxes: Boxes | No
         start=min(packet.pts for packet in head) * base,
         end=end,
         frame=frame,
-        damage=_damage(size, names, boxes, decoder),
+        damage=damage,
+        holes=tuple(_holes(head, frame, base)),
         appends=fragmented or "mpegts" in names,
         mtxi=None if boxes is None else boxes.mtxi,
     )
+
+
+def _as_decoded(path: Path, extent: Extent, limits: Limits) -> Extent:
+    """`extent` with the pictures that a decoder really delivers: around damage, packets promise more."""
+    index = frame_index.build(path, probe(path, limits), limits)
+    base = index.time_base
+    return replace(extent, start=int(index.pts[0]) * base, end=min(extent.end, index.end_pts * base))
 
 
 def _moving(path: Path, container: InputContainer) -> VideoStream:
@@ -162,6 +179,21 @@ def _last_packets(container: InputContainer, stream: VideoStream, decoder: Decod
     return []
 
 
+def _end(packets: list[_Packet], frame: Fraction) -> Fraction:
+    """When the showing of the last picture ends, in ticks, as `frame` is.
+
+    MP4 tells durations in decoding order, so that of the last picture shown may be another's.
+    """
+    last = max(packets, key=lambda packet: packet.pts)
+    return last.pts + (Fraction(last.duration) if 0 < last.duration < frame * 3 / 2 else frame)
+
+
+def _holes(packets: list[_Packet], frame: Fraction, base: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
+    for before, after in pairwise(sorted(packet.pts * base for packet in packets)):
+        if after - before > HOLE_SECONDS and after - before > HOLE_FRAMES * frame:
+            yield before, after
+
+
 def _usual_frame(packets: list[_Packet], stream: VideoStream, base: Fraction) -> Fraction:
     times = sorted(packet.pts for packet in packets)
     steps = Counter(later - earlier for earlier, later in pairwise(times) if later > earlier)
@@ -173,9 +205,14 @@ def _usual_frame(packets: list[_Packet], stream: VideoStream, base: Fraction) ->
     return 1 / rate if rate else base
 
 
-def _damage(size: int, names: set[str], boxes: Boxes | None, decoder: Decoder) -> str:
+def _damage(path: Path, size: int, names: set[str], boxes: Boxes | None, decoder: Decoder) -> str:
     if boxes is not None and boxes.cut_off_bytes:
         return f"it is cut off, {boxes.cut_off_bytes:,} bytes are missing"
-    if "mpegts" in names and size % TS_PACKET_BYTES and size % M2TS_PACKET_BYTES:
+    if "mpegts" in names and size % _ts_packet_bytes(path):
         return "it is cut off in the middle of a packet"
     return f"it breaks off ({decoder.last_words})" if decoder.last_words else ""
+
+
+def _ts_packet_bytes(path: Path) -> int:
+    with open(open_regular(path), "rb") as file:  # noqa: PTH123 - it is a descriptor
+        return TS_PACKET_BYTES if file.read(1) == TS_SYNC else TS_PACKET_BYTES + 4

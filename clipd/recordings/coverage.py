@@ -450,3 +450,9 @@ def _notes(slices: list[Slice]) -> Iterator[str]:
             "names tell whole seconds only; these recordings are placed where their pictures follow on each other: "
             + ", ".join(joints)
         )
+    for part in slices:
+        for begin, end in part.extent.holes:
+            held = part.period.overlap(*(part.start + moment - part.extent.start for moment in (begin, end)))
+            if held is not None:
+                words = f"from {utc(held.start)} one picture stands for {float(held.seconds):.3f} s"
+                yield f"{part.recording.path}: {words}"

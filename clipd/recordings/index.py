@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from clipd.errors import MediaError, Rejected, Temporary
+from clipd.files.document import is_encodable
 from clipd.files.walk import NOT_THERE_YET, Look, any_of, files, look
 from clipd.media import extent
 from clipd.media.door import Limits
@@ -40,7 +41,7 @@ VERSION = 1
 """Part of the cache's fingerprint: raise it whenever the tables or the measuring change."""
 BUSY_SECONDS = 10.0
 """How long a writer of this machine is waited for; a first scan of 100,000 files takes a few seconds."""
-BITRATE_FACTOR = 3
+BITRATE_FACTOR = 2
 """A recording's length is guessed from its size to within this factor, to see whether it must be opened."""
 SHOWN_UNNAMED = 5
 
@@ -225,10 +226,9 @@ class Index:
         inside = self._rows("start_ns >= ? AND start_ns < ?", (camera, first_ns - SECOND_NS, last_ns))
         before = self._rows("start_ns < ?", (camera, first_ns - SECOND_NS), "start_ns DESC, path DESC LIMIT 2")[::-1]
         after = self._rows("start_ns >= ?", (camera, last_ns), "start_ns, path LIMIT 1")
-        earlier = self._rows("start_ns >= ? AND start_ns < ?", (camera, first_ns - reach_ns, first_ns - SECOND_NS))
         standing = {recording.path for recording in before}
-        long = [recording for recording in _longer_ones(earlier, first_ns) if recording.path not in standing]
-        return [*long, *before, *inside, *after]
+        long = self._longer_ones(camera, first_ns - reach_ns, first_ns)
+        return [*(recording for recording in long if recording.path not in standing), *before, *inside, *after]
 
     def newest(self, camera: str) -> Recording | None:
         """The recording of `camera` that begins last."""
@@ -276,6 +276,18 @@ class Index:
         self._look(recording.path, closed=False)
         return next(iter(self._rows("path = ?", (recording.camera, os.fsencode(recording.path)))), None)
 
+    def _longer_ones(self, camera: str, from_ns: int, to_ns: int) -> list[Recording]:
+        """Those that begin in this time and whose size, at the usual bytes a second, speaks for reaching its end."""
+        with _translated():
+            query = "SELECT start_ns, size FROM recording WHERE camera = ? AND start_ns BETWEEN ? AND ? ORDER BY 1"
+            rows = self._database.execute(query, (camera, from_ns, to_ns - SECOND_NS - 1)).fetchall()
+        rates = [size / (after - start) for (start, size), (after, _) in pairwise(rows) if after > start]
+        if not rates:
+            return []
+        rate = statistics.median(rates)
+        long = {start for start, size in rows if size * BITRATE_FACTOR >= rate * (to_ns - start - SECOND_NS)}
+        return [recording for start in sorted(long) for recording in self._rows("start_ns = ?", (camera, start))]
+
     def _open(self, path: Path) -> Measured:
         try:
             return Measured(extent.measure(path, self._limits))
@@ -310,7 +322,9 @@ class Index:
             return None
 
     def _read(self, below: str, mtime_ns: int) -> Named | None:
-        return self._names.read(below, self._zones, self._zone, mtime_ns)
+        named = self._names.read(below, self._zones, self._zone, mtime_ns)
+        # Nobody can ask for a camera whose name is no text.
+        return named if named is not None and is_encodable(named.camera) else None
 
     def _row(self, key: bytes, named: Named, seen: Look, *, is_closed: bool) -> _Row:
         start_ns = named.start_ns - self._ahead_ns.get(named.camera, 0)
@@ -327,20 +341,6 @@ class Index:
 def _recording(row: _Row) -> Recording:
     path, camera, start_ns, resolution_ns, stray, size, mtime_ns, closed = row
     return Recording(os.fsdecode(path), camera, start_ns, resolution_ns, bool(stray), size, mtime_ns, bool(closed))
-
-
-def _longer_ones(earlier: list[Recording], first_ns: int) -> list[Recording]:
-    """Those whose size, at the usual bytes a second of them all, speaks for a length that reaches `first_ns`."""
-    apart = [after.start_ns - before.start_ns for before, after in pairwise(earlier)]
-    rates = [recording.size / ns for recording, ns in zip(earlier, apart, strict=False) if ns > 0]
-    if not rates:
-        return []
-    rate = statistics.median(rates)
-    return [
-        recording
-        for recording in earlier
-        if recording.size * BITRATE_FACTOR >= rate * (first_ns - recording.start_ns - SECOND_NS)
-    ]
 
 
 def _is_below(path: str, folders: list[str], root: Path) -> bool:
@@ -404,7 +404,8 @@ def _noted(found: Measured) -> dict[str, Any]:
     texts = {name: str(getattr(reach, name)) for name in ("start", "end", "frame")}
     place = reach.mtxi and [reach.mtxi.stream, reach.mtxi.number, reach.mtxi.dts_ns, reach.mtxi.ntp_ns]
     plain = {name: getattr(reach, name) for name in ("container", "codec", "width", "height", "damage", "appends")}
-    return {**texts, **plain, "mtxi": place}
+    holes = [[str(begin), str(end)] for begin, end in reach.holes]
+    return {**texts, **plain, "holes": holes, "mtxi": place}
 
 
 def _recalled(text: str) -> Measured | None:
@@ -415,6 +416,7 @@ def _recalled(text: str) -> Measured | None:
             return Measured(None, str(noted["fault"]), bool(noted["is_cut_off"]))
         for name in ("start", "end", "frame"):
             noted[name] = Fraction(noted[name])
+        noted["holes"] = tuple((Fraction(begin), Fraction(end)) for begin, end in noted["holes"])
         noted["mtxi"] = noted["mtxi"] and Mtxi(*noted["mtxi"])
         return Measured(Extent(**noted))
     except (ValueError, TypeError, KeyError, ZeroDivisionError):

@@ -109,7 +109,7 @@ class Names:
             start_ns = _start_ns(said, zones.get(camera, zone), modified_ns)
         except (ValueError, OverflowError):
             return None
-        is_stray = bool(called and folder) and _plain(called.split("/")[0]) != _plain(folder)
+        is_stray = bool(called and folder) and _differ(called.split("/", 1)[0], folder)
         return Named(camera, start_ns, _resolution_ns(said), is_stray)
 
     def _compile(self, number: int, template: str) -> str:
@@ -195,9 +195,11 @@ def _offset(words: str) -> timezone:
     return timezone(-ahead if words[0] == "-" else ahead)
 
 
-def _plain(name: str) -> str:
-    """`name` as far as it tells cameras apart: without case, blanks, dashes and underscores."""
-    return re.sub(r"[\s_-]+", "", name.casefold())
+@lru_cache(maxsize=4096)
+def _differ(one: str, other: str) -> bool:
+    """Are these the names of two cameras? Case, blanks, dashes and underscores tell none apart."""
+    plain = [re.sub(r"[\s_-]+", "", name.casefold()) for name in (one, other)]
+    return plain[0] != plain[1]
 
 
 def seconds(ns: int) -> Fraction:
