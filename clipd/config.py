@@ -26,11 +26,12 @@ from clipd.files.lease import Settings as LeaseSettings
 from clipd.files.space import Settings as SpaceSettings
 from clipd.intake.schedule import Settings as ScheduleSettings
 from clipd.intake.watch import Settings as WatchSettings
+from clipd.jobs.analysis import Settings as AnalysisSettings
 from clipd.jobs.clip import Settings as ClipSettings
 from clipd.log import Settings as LogSettings
 from clipd.media.door import Limits
 from clipd.model.clip import Status
-from clipd.model.setting import setting, split_lists
+from clipd.model.setting import over, setting, split_lists
 from clipd.report.pages import Settings as PagesSettings
 from clipd.tree.layout import CONFIG_NAME, MARKER_NAME, Directories
 from clipd.worker.pool import Settings as PoolSettings
@@ -73,6 +74,7 @@ class Config(BaseSettings):
     )
     directories: Directories = setting(Directories(), "Where the folders are.")
     clips: ClipSettings = setting(ClipSettings(), "What is made of each clip.")
+    segmentation: AnalysisSettings = setting(AnalysisSettings(), "How videos become suggested clips.")
     watch: WatchSettings = setting(WatchSettings(), "How new work is noticed.")
     sources: ArrivalSettings = setting(ArrivalSettings(), "When a source video counts as arrived.")
     workers: PoolSettings = setting(PoolSettings(), "The worker processes.")
@@ -196,7 +198,7 @@ def load(
 
 def _with_flags(config: Config, flags: Mapping[str, Any]) -> Config:
     """Flags win over everything, the environment too, so they are laid over what those two gave."""
-    merged = _over(config.model_dump(), flags)
+    merged = over(config.model_dump(exclude_unset=True), flags)
     # Explicit values come last in the order of sources; with no environment to overrule them they stand.
     return _Pinned(**merged)
 
@@ -215,12 +217,6 @@ class _Pinned(Config):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only the values handed over."""
         return (init_settings,)
-
-
-def _over(base: Any, top: Any) -> Any:
-    if isinstance(base, Mapping) and isinstance(top, Mapping):
-        return {**base, **{key: _over(base.get(key), value) for key, value in top.items()}}
-    return top
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from clipd.files.atomic import translated
 from clipd.intake.scan import Scan
 from clipd.intake.scans import Scans
 from clipd.intake.settle import Settling
-from clipd.intake.sources import SOURCES
+from clipd.intake.sources import SOURCE_TREE, SOURCES
 from clipd.intake.watch import Hint, Watch
 from clipd.lifecycle import Workplace, process
 from clipd.model.job import Job
@@ -507,7 +507,7 @@ class Daemon:
             space=config.space,
             arrival=config.sources,
             limits=config.media,
-            kinds={"clip": config.clips},
+            kinds={"clip": config.clips, "segment": config.segmentation},
             annotations=config.annotations,
             failed_status=config.failed_status,
             share_offset=self._share_offset,
@@ -529,7 +529,7 @@ class Daemon:
                 share_offset=lambda: self._share_offset,
                 report=lambda path, words: logger.warning("{}: {}", path, words),
             )
-            for source in SOURCES
+            for source in (*SOURCES, *((SOURCE_TREE,) if self.config.segmentation.source_tree else ()))
         )
 
     def _health(self) -> Health:

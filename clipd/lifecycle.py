@@ -161,7 +161,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
                 facts=dict(result.facts), kind=job.kind,
             ), ticket)  # fmt: skip
     logger.info("published: {}", ", ".join(receipt.results))
-    if gone := withdraw(place.layout, receipts, outputs):
+    if outputs and (gone := withdraw(place.layout, receipts, outputs)):
         logger.info("withdrawn, as they no longer apply: {}", ", ".join(gone))
     return receipt
 

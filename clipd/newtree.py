@@ -16,7 +16,7 @@ from clipd.errors import ConfigError, Rejected
 from clipd.files import atomic, yamltext
 from clipd.settings_file import render
 from clipd.tree import sidecar
-from clipd.tree.layout import CONFIG_NAME, Layout
+from clipd.tree.layout import CONFIG_NAME, INBOXES, Layout
 from clipd.tree.marker import establish
 
 SIDECAR_SCHEMA = "sidecar.schema.json"
@@ -41,7 +41,8 @@ def make(root: Path, overrides: Mapping[str, Any] | None = None) -> tuple[Layout
     config = load(root, file if file.exists() else None, None if file.exists() else overrides, environment=False)
     layout = Layout(root, config.directories)
     written = []
-    for folder in (layout.source, layout.sidecars, layout.outputs, layout.inbox, layout.state):
+    inboxes = (layout.inbox_of(kind) for kind in INBOXES)
+    for folder in (layout.source, layout.sidecars, layout.outputs, *inboxes, layout.state):
         folder.mkdir(parents=True, exist_ok=True)
     establish(layout)
     for path, content in (

@@ -17,7 +17,8 @@ from clipd.errors import ClipdError, Rejected
 from clipd.jobs.processor import load
 from clipd.log import plain
 from clipd.report.checkup import check_tree
-from clipd.report.overview import STATES, Item, Overview, find, items_of, overview
+from clipd.report.item import STATES, Item
+from clipd.report.overview import Overview, find, items_of, overview
 from clipd.tree import sidecar
 from clipd.tree.layout import CONFIG_NAME, Layout
 from clipd.tree.marker import require_same_share

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from clipd.jobs.clip_kind import ClipKind
 from clipd.jobs.kind import Kind
+from clipd.jobs.segment_kind import SegmentKind
 
 KINDS: dict[str, Kind] = {
     "clip": ClipKind(),
+    "segment": SegmentKind(),
 }
 """The word in a job's `kind` -> what does the work."""
 

@@ -19,18 +19,43 @@ from clipd.media.picture import Reshaper
 from clipd.model.resolution import fit
 
 
-def write_jpeg(frame: VideoFrame, path: Path, box: tuple[int, int], *, quality: int, sar: Fraction) -> tuple[int, int]:
-    """Writes `frame`, shrunk to fit into `box` pixels with its pixels made square, and returns the size written.
-
-    `quality` runs from 2 (best) to 31, as in FFmpeg. The file is not synced.
+def write_jpeg(
+    frame: VideoFrame, path: Path, box: tuple[int, int], *, quality: int, sar: Fraction, padded: bool = False
+) -> tuple[int, int]:
+    """Writes what `jpeg` makes of `frame`, and returns the size in pixels. The file is not synced.
 
     Raises:
         MediaError: the picture cannot be encoded. Deferred, Temporary: the file cannot be written.
+    """
+    data, size = jpeg(frame, box, quality=quality, sar=sar, padded=padded, name=path.name)
+    with writing(path):
+        path.write_bytes(data)
+    return size
+
+
+def jpeg(
+    frame: VideoFrame,
+    box: tuple[int, int],
+    *,
+    quality: int,
+    sar: Fraction,
+    padded: bool = False,
+    name: str = "the picture",
+) -> tuple[bytes, tuple[int, int]]:
+    """`frame` as a JPEG, shrunk to fit into `box` pixels with its pixels made square, and the size in pixels.
+
+    `quality` runs from 2 (best) to 31, as in FFmpeg. `padded` fills what the picture leaves of the box with black.
+
+    Raises:
+        MediaError: the picture cannot be encoded.
     """
     width, height = fit(max(1, round(frame.width * sar)), frame.height, box)
     encoder: VideoCodecContext = CodecContext.create("mjpeg", "w")
     try:
         small = Reshaper("rgb24").fit(frame, width, height)
+        if padded:
+            small = _padded(small, box)
+            width, height = box
         small = Reshaper("yuvj420p").fit(small, width, height)
         encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
         encoder.time_base = Fraction(1, 25)
@@ -42,13 +67,23 @@ def write_jpeg(frame: VideoFrame, path: Path, box: tuple[int, int], *, quality: 
         data = b"".join(bytes(packet) for packet in (*encoder.encode(small), *encoder.encode(None)))
     except (av.error.FFmpegError, ValueError) as error:
         words = words_of(error) if isinstance(error, av.error.FFmpegError) else str(error)
-        raise MediaError(f"{path.name} could not be encoded", tail=words) from error
-    with writing(path):
-        path.write_bytes(data)
-    return width, height
+        raise MediaError(f"{name} could not be encoded", tail=words) from error
+    return data, (width, height)
+
+
+def _padded(picture: VideoFrame, box: tuple[int, int]) -> VideoFrame:
+    left, top = (box[0] - picture.width) // 2, (box[1] - picture.height) // 2
+    canvas = np.zeros((box[1], box[0], 3), np.uint8)
+    canvas[top : top + picture.height, left : left + picture.width] = picture.to_ndarray()
+    return VideoFrame.from_ndarray(canvas, "rgb24")
 
 
 def rgb_array(frame: VideoFrame) -> NDArray[Any]:
     """`frame` as a new uint8 array of shape (height, width, 3), RGB, full range."""
     array = Reshaper("rgb24").fit(frame, frame.width, frame.height).to_ndarray()
     return np.ascontiguousarray(array)
+
+
+def as_frame(image: NDArray[Any]) -> VideoFrame:
+    """A frame that shows `image`, a uint8 array of shape (height, width, 3), RGB, full range."""
+    return VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")

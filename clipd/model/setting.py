@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -43,6 +44,13 @@ def _list(text: str) -> list[Any]:
     except ValueError:
         value = None
     return value if isinstance(value, list) else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def over(base: Any, top: Any) -> Any:
+    """`base` with the values of `top` laid over it, key by key where both are mappings."""
+    if isinstance(base, Mapping) and isinstance(top, Mapping):
+        return {**base, **{key: over(base.get(key), value) for key, value in top.items()}}
+    return top
 
 
 def setting(default: Any, why: str, *, unit: str | None = None, **limits: Any) -> Any:

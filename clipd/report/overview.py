@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
 
 from clipd.errors import ClipdError, Rejected
 from clipd.files import lease
@@ -22,47 +21,14 @@ from clipd.jobs.naming import names_of
 from clipd.model.clip import Status
 from clipd.model.job import job_id
 from clipd.report.health import Health, read_healths
+from clipd.report.inbox import items_of_inbox
+from clipd.report.item import Item, State
 from clipd.tree import control, sidecar
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root
 from clipd.tree.record import Progress
 from clipd.tree.removal import read_removal
-
-State = Literal["running", "waiting", "failed", "done", "idle"]
-STATES: tuple[State, ...] = get_args(State)
-
-
-@dataclass(frozen=True)
-class Item:
-    """One clip and how it stands."""
-
-    job: str
-    clip: str
-    """`<video> / <clip>`."""
-    name: str
-    key: str
-    sidecar: str
-    camera: str
-    status: str
-    state: State
-    why: str
-    """For what it waits, what went wrong, or what became of it; one line."""
-    outputs: tuple[str, ...] = ()
-    progress: Progress | None = None
-
-    @property
-    def fraction(self) -> float | None:
-        """How much of the present stage is done, 0 to 1."""
-        return None if self.progress is None or not self.progress.total else self.progress.done / self.progress.total
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long the present stage will take yet, at the present speed."""
-        note = self.progress
-        if note is None or not note.speed or not note.total:
-            return None
-        return max(0.0, (note.total - note.done) / note.speed)
 
 
 @dataclass(frozen=True)
@@ -106,6 +72,12 @@ def overview(
             items.extend(items_of(layout, Path(path), daemons, gate, cameras))
         except ClipdError as error:
             unreadable.append((layout.relative(Path(path)), str(error)))
+    for item in items_of_inbox(
+        layout, ignore, lambda folder, error: unreadable.append((layout.relative(Path(folder)), str(error.strerror)))
+    ):
+        holds = item.state == "waiting"
+        why = _what_holds(item.why, item.job, item.camera, daemons, gate, cameras) if holds else item.why
+        items.append(replace(item, why=why))
     return Overview(tuple(items), tuple(unreadable), daemons, gate, tuple(cameras))
 
 
@@ -165,7 +137,7 @@ def _what_is_missing(layout: Layout, path: Path, entry: sidecar.Entry, job: str)
 
 
 def _what_holds(why: str, job: str, camera: str, daemons: Sequence[Health], gate: Gate, cameras: Sequence[str]) -> str:
-    if cameras and camera not in cameras:
+    if cameras and camera and camera not in cameras:
         return f"camera {camera} is not served here (cameras: {', '.join(cameras)})"
     if gate.paused:
         return gate.why

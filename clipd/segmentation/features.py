@@ -5,7 +5,8 @@ Seconds are counted from the first frame shown, which is frame 0 and the zero of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,3 +46,24 @@ class Features:
     def frame_count(self) -> int:
         """How many frames the video shows."""
         return len(self.frame_times)
+
+    def plain(self) -> dict[str, Any]:
+        """What was measured on the grid, as plain values rounded for reading; frames are counted, not listed."""
+        return {
+            "duration_seconds": round(self.duration_seconds, 6),
+            "frame_count": self.frame_count,
+            "step_seconds": self.step_seconds,
+            "has_audio": self.loudness is not None,
+            "loudness_db": None if self.loudness is None else _rounded(self.loudness),
+            "loudness_z": _rounded(self.loudness_z),
+            "motion": _rounded(self.motion),
+            "motion_z": _rounded(self.motion_z),
+            "cuts": [asdict(cut) for cut in self.cuts],
+            "black": [asdict(stretch) for stretch in self.black],
+            "freezes": [asdict(stretch) for stretch in self.freezes],
+            "warnings": list(self.warnings),
+        }
+
+
+def _rounded(curve: NDArray[np.float64]) -> list[float]:
+    return [round(float(value), 4) for value in curve]

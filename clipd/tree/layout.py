@@ -15,6 +15,7 @@ MARKER_NAME = ".clipd-root"
 CONFIG_NAME = "clipd.yaml"
 TICKET_SUFFIX = ".ticket"
 ANSWER_SUFFIX = ".status.json"
+INBOXES = ("videos", "requests", "events", "datasets", "links")
 DONE, FAILED = "done", "failed"
 """Folders beside a request, into which it moves when it is finished."""
 UNNAMED = "_"

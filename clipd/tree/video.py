@@ -15,6 +15,7 @@ from typing import Any
 from clipd.errors import Rejected
 from clipd.files import atomic, jsontext, yamltext
 from clipd.files.walk import look
+from clipd.model.setting import over
 from clipd.tree.layout import Layout
 
 LIMIT_BYTES = 1 << 16
@@ -60,7 +61,7 @@ def read(layout: Layout, video: Path) -> VideoNote:
         if not isinstance(content, dict):
             fault = f"{path.name}, line 1: settings are `name: value` lines, such as `mode: v1`"
             continue
-        overrides = _over(overrides, content)
+        overrides = over(overrides, content)
     return VideoNote(overrides, tuple(files), digest.hexdigest()[:16] if files else "", fault)
 
 
@@ -84,9 +85,3 @@ def _candidates(layout: Layout, video: Path) -> Iterator[Path]:
         yield from (folder / f"{FOLDER_NOTE}{suffix}" for suffix in SUFFIXES)
     if video.stem != FOLDER_NOTE:
         yield from own_files(video)
-
-
-def _over(base: Any, top: Any) -> Any:
-    if isinstance(base, Mapping) and isinstance(top, Mapping):
-        return {**base, **{key: _over(base.get(key), value) for key, value in top.items()}}
-    return top

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from clipd.delivery.origins import sidecar
+from clipd.delivery.origins.sidecar import SidecarOrigin
+from clipd.delivery.origins.video import VideoOrigin
 from clipd.delivery.origins.wish import Answer, Origin, Wish
 
 ORIGINS: dict[str, Origin] = {
-    "clip": sidecar.SidecarOrigin(),
+    "clip": SidecarOrigin(),
+    "segment": VideoOrigin(),
 }
 """Job kind -> how its wish is read and answered."""
 

@@ -113,9 +113,7 @@ class VideoOrigin:
             return f"{len(clips)} clips in {layout.relative(sidecar)}"
         return f"{layout.relative(sidecar)} was there already and stays as it is (clipd analyze --into-sidecar adds)"
 
-    def _tell(
-        self, layout: Layout, job: Job, says: Mapping[str, Any], now: datetime, *, durable: bool = True
-    ) -> None:
+    def _tell(self, layout: Layout, job: Job, says: Mapping[str, Any], now: datetime, *, durable: bool = True) -> None:
         path = layout.at(job.origin)
         file = _answer_file(layout, path)
         known = requests.read_answer(file)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from clipd.intake.sources.sidecars import Sidecars
 from clipd.intake.sources.source import Source
+from clipd.intake.sources.videos import DroppedVideos, SourceVideos
 
-SOURCES: tuple[Source, ...] = (Sidecars(),)
+SOURCES: tuple[Source, ...] = (Sidecars(), DroppedVideos())
 """Every folder that the daemon looks at for work."""
+SOURCE_TREE = SourceVideos()
+"""Looked at as well where videos of the source tree are to be analysed."""
 
-__all__ = ["SOURCES", "Source"]
+__all__ = ["SOURCES", "SOURCE_TREE", "Source"]

@@ -15,7 +15,8 @@ from clipd.files.lease import claimed
 from clipd.files.walk import NOT_THERE_YET
 from clipd.intake import schedule
 from clipd.model.job import job_id
-from clipd.report.overview import Item, find, overview
+from clipd.report.item import Item
+from clipd.report.overview import find, overview
 from clipd.tree import record as records
 from clipd.tree.layout import Directories, Layout
 from clipd.tree.marker import establish

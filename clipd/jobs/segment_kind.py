@@ -1,0 +1,138 @@
+"""Analyses as a kind of job: from a video to suggested clips and the report about them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from clipd.errors import Rejected
+from clipd.files import atomic, jsontext
+from clipd.files.identity import identify
+from clipd.files.walk import look
+from clipd.jobs import analysis
+from clipd.jobs.analysis import Settings, Written, overlaid
+from clipd.jobs.context import Context
+from clipd.jobs.kind import Prepared, Result
+from clipd.media.door import Limits
+from clipd.model.artifact import Artifact
+from clipd.model.job import Job
+from clipd.tree.layout import Layout, Place
+from clipd.tree.video import VideoNote
+
+NOTE_LIMIT_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Film:
+    """A video to be analysed, where it will lie, and how it is analysed."""
+
+    layout: Layout
+    place: Place
+    filed: Path
+    settings: Settings
+
+
+class SegmentKind:
+    """Finds the moments of a video that are worth keeping."""
+
+    def prepare(self, layout: Layout, job: Job, request: VideoNote, settings: Settings) -> Prepared:
+        """Join what people said about the video with the settings, and see that its name is free."""
+        video = layout.at(job.origin)
+        chosen = overlaid(settings, request.overrides, ", ".join(path.name for path in request.files))
+        filed = layout.filed(video)
+        decides = {"settings": chosen.model_dump(mode="json"), "filed": layout.relative(filed)}
+        return Prepared(Film(layout, layout.source_place(video), filed, chosen), video, layout.relative(video), decides)
+
+    def needed_bytes(self, prepared: Prepared, settings: Settings, limits: Limits, cache: Path | None) -> int:
+        """Pictures, curves and the page: some megabytes."""
+        return 16 << 20
+
+    def run(self, prepared: Prepared, settings: Settings, context: Context) -> Result:
+        """Analyse, unless the very same video was filed before."""
+        film: Film = prepared.request
+        sha256 = identify(context.source, context.cache, context.checkpoint).sha256
+        if (same := _known(film, sha256, context)) is not None:
+            return Result((), {}, facts={"message": f"the same video is there already: {same}; nothing was done again"})
+        found = analysis.analyse(
+            context.source, film.settings, context.limits, context.cache, context.threads, context.checkpoint
+        )
+        name = film.filed.relative_to(film.layout.source).as_posix()
+        clips = analysis.entries(found, name, datetime.now(UTC))
+        place = context.staging.joinpath
+        written = analysis.write(found, name, clips, lambda path: place(_staged(path)), context.checkpoint)
+        folder = f"segments/{film.place.folder}/{film.place.video}"
+        _claim_content(film, sha256)
+        artifacts = tuple(_artifact(one, folder) for one in written)
+        paths = {one.name: film.layout.relative(film.layout.output(one.folder, one.name)) for one in artifacts}
+        return Result(
+            artifacts,
+            analysis.facts(found),
+            found.warnings,
+            facts={
+                "message": _words(found),
+                "clips": paths[f"{film.settings.mode}_clips.json"],
+                "report": paths["report.html"],
+            },
+            one_sheet=True,
+        )
+
+
+def _words(found: analysis.Analysis) -> str:
+    count = len(found.found.suggestions)
+    return f"{count} clip{'' if count == 1 else 's'} suggested" + "".join(f"; {word}" for word in found.warnings)
+
+
+def _known(film: Film, sha256: str, context: Context) -> str | None:
+    """Where the same content lies in the source tree already; None where it does not.
+
+    Raises:
+        Rejected: the name that the video is to have there is another video's.
+    """
+    if film.filed != context.source and look(film.filed) is not None:
+        if identify(film.filed, context.cache, context.checkpoint).sha256 == sha256:
+            return film.layout.relative(film.filed)
+        raise Rejected(_taken(film.layout.relative(film.filed)))
+    try:
+        content: Any = jsontext.load(atomic.read_regular(film.layout.content(sha256), NOTE_LIMIT_BYTES)[0])
+    except (atomic.Missing, Rejected):
+        return None
+    path = content.get("path") if isinstance(content, dict) else None
+    if not isinstance(path, str) or film.layout.at(path) == film.filed:
+        return None
+    there = film.layout.at(path)
+    return path if there.is_relative_to(film.layout.source) and look(there) is not None else None
+
+
+def _taken(path: str) -> str:
+    return f"{path} is there already and is another video; give this one another name and drop it again"
+
+
+def _claim_content(film: Film, sha256: str) -> None:
+    note = film.layout.content(sha256)
+    with atomic.translated(f"making {note.parent}"):
+        note.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write(note, json.dumps({"path": film.layout.relative(film.filed)}).encode())
+
+
+def _artifact(one: Written, folder: str) -> Artifact:
+    below, _, name = one.name.rpartition("/")
+    data = one.path.read_bytes()
+    return Artifact(
+        name=name,
+        folder=f"{folder}/{below}" if below else folder,
+        role="thumbnail" if one.format == "jpg" else "data",
+        format=one.format,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        facts={},
+        staged=_staged(one.name),
+    )
+
+
+def _staged(name: str) -> str:
+    """The name in staging, which is flat."""
+    return name.replace("/", "--")
