@@ -7,6 +7,7 @@ what runs. Other threads (file events, the pool) only put messages into its queu
 from __future__ import annotations
 
 import heapq
+import math
 import os
 import queue
 import signal
@@ -116,6 +117,8 @@ class Daemon:
         self.scan = self._new_scans()
         self._roots = frozenset(map(str, self.scan.folders))
         self._held: dict[str, Held] = {}
+        self._due_at, self._handed_at = 0.0, -1
+        """Until when nothing can be handed out, and as of which state of the scan."""
         self._last_words: dict[str, str] = {}
         self._halted: set[str] = set()
         """Jobs whose attempt was stopped because of a pause or the schedule."""
@@ -200,6 +203,7 @@ class Daemon:
             case Carried():
                 for job in message.jobs:
                     self._held.pop(job, None)
+                self._due_at = 0.0
                 for sidecar in message.sidecars:
                     self.scan.hint(sidecar, closed=True)
             case Signal("stop"):
@@ -215,8 +219,8 @@ class Daemon:
             return 0.0
         now = self.clock.monotonic()
         due = [self._next_walk, self._next_beat, self._next_sweep, *self.scan.unsettled.values()]
-        if self._pool.free:
-            due += [held.until for held in self._held.values() if held.until > now]
+        if self._room() > 0:
+            due.append(self._due_at)
         if self._pool.running:
             due.append(now + 1.0)
         return min(max(0.01, min(due) - now), 1.0)
@@ -270,18 +274,19 @@ class Daemon:
         """Give the oldest due jobs to free workers."""
         if self._renewing:
             self._renew_pool()
-        room = min(self._pool.free, self._batch_room())
-        if room <= 0 or self._renewing or self._steering.gate.shut:
+        now, room = self.clock.monotonic(), self._room()
+        if room <= 0 or (now < self._due_at and self.scan.changes == self._handed_at):
             return
-        now = self.clock.monotonic()
-        running = self._pool.running
-        due = (
-            job
-            for job in self.scan.jobs
-            if job.id not in running
-            and self._is_ours(job)
-            and (job.id not in self._held or self._held[job.id].until <= now)
-        )
+        self._handed_at = self.scan.changes
+        running, due, until = self._pool.running, [], [math.inf]
+        for job in self.scan.jobs:
+            if job.id not in running and self._is_ours(job):
+                held = self._held.get(job.id)
+                if held is None or held.until <= now:
+                    due.append(job)
+                else:
+                    until.append(held.until)
+        self._due_at = 0.0 if due else min(until)
         for job in heapq.nsmallest(room, due, key=lambda job: job.order):
             try:
                 self._start(job, now)
@@ -308,6 +313,12 @@ class Daemon:
         forgiven = job.id in self._halted
         self._halted.discard(job.id)
         self._pool.submit(job, self.workplace, self._last_words.pop(job.id, ""), patience, forgiven)
+
+    def _room(self) -> int:
+        """How many jobs may be begun now."""
+        if self._renewing or self._steering.gate.shut:
+            return 0
+        return min(self._pool.free, self._batch_room())
 
     def _batch_room(self) -> int:
         size = self.config.workers.batch_size
@@ -346,6 +357,7 @@ class Daemon:
         wait = 0.5 if outcome.again_in_seconds is None else outcome.again_in_seconds
         passing = outcome.verdict in (Verdict.DEFERRED, Verdict.BUSY)
         self._held[job.id] = Held(outcome.message, now + wait, settled=passing)
+        self._due_at = 0.0
         self.scan.read_again(str(self.layout.at(job.origin)))
 
     def _watch_over(self) -> None:
@@ -425,6 +437,7 @@ class Daemon:
             return
         self._renewing = config.workers != self.config.workers or config.log != self.config.log
         former, self.config = self.config, config
+        self._due_at = 0.0
         self.scan.renew(config.watch.ignore, config.watch.settle_seconds)
         self._showing.renew(config.pages)
         self._steering.renew(config)

@@ -7,7 +7,7 @@ import os
 import socket
 from bisect import bisect_left
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class Health:
 def write_health(path: Path, health: Health) -> None:
     """Leave the note."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(path, json.dumps(asdict(health), indent=1).encode(), durable=False)
+    atomic.write(path, json.dumps(_NOTE.dump_python(health)).encode(), durable=False)
 
 
 def read_healths(layout: Layout) -> list[Health]:

@@ -107,8 +107,9 @@ def test_orders_retry_what_failed_and_answer_what_they_cannot_do(tmp_path: Path,
         wait_until(lambda: status(tree, sidecar, "two") == "Complete", "the second to complete", seconds=15)
         assert status(tree, sidecar, "draft") == "Draft"
         hostile = order(tree, "RETRY-..; $(touch x) ‮\x1b[31m")
-        wait_until(lambda: not hostile.exists(), "the hostile order to be answered", seconds=5)
-        assert "no clip is called" in tree.layout.control(f"{hostile.name}.unknown").read_text()
+        refusal = tree.layout.control(f"{hostile.name}.unknown")
+        wait_until(refusal.exists, "the hostile order to be answered", seconds=5)
+        assert "no clip is called" in refusal.read_text()
         order(tree, "CANCEL-draft")
         answer = tree.layout.control("CANCEL-draft.unknown")
         wait_until(answer.exists, "the cancellation to be answered", seconds=5)
