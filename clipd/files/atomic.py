@@ -169,6 +169,47 @@ def move(source: Path, target: Path) -> bool:
     return True
 
 
+def publish_folder(source: Path, target: Path) -> None:
+    """Make the folder `source`, whose files are synced, the folder at `target` in one step; both parents are synced.
+
+    A folder that stood at `target` stands at `source` afterwards, for the caller to remove. Where the filesystem cannot
+    exchange two folders, there is none at `target` for a moment; a crash in that moment leaves it so.
+    """
+    fsync_directory(source)
+    with translated(f"publishing {target}"):
+        if os.path.lexists(target):
+            try:
+                exchange(source, target)
+            except Unsupported:
+                aside = temporary(target)
+                target.rename(aside)
+                source.rename(target)
+                aside.rename(source)
+        else:
+            source.rename(target)
+    fsync_directory(target.parent)
+    if source.parent != target.parent:
+        fsync_directory(source.parent)
+
+
+def append(descriptor: int, data: bytes, *, durable: bool = True) -> None:
+    """Write `data` at the end of a file that was opened for appending, and sync it."""
+    with translated("appending"):
+        _write_all(descriptor, data)
+        if durable:
+            os.fsync(descriptor)
+
+
+def sync(path: Path) -> None:
+    """Make the content of the regular file at `path` durable."""
+    with translated(f"syncing {path}"):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def exchange(one: Path, other: Path) -> bool:
     """Swap two files in one step; False when one of them is gone. The folders are not synced.
 

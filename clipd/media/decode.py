@@ -41,30 +41,37 @@ def frames(
     *,
     threads: int = 0,
     orient: bool = True,
+    device: str | None = None,
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """The frames of `span` in order, each with its number; upright if `orient`, else as coded.
 
     `frame.pts` is the index's, in `info.video.time_base`. `threads` is the number of decoder threads, 0 for all cores.
-    Memory is that of a few frames.
+    `device` is where decoding is done, as `door.opened` has it. Memory is that of a few frames.
 
     Raises:
         IndexWrong: the file does not deliver what an index made from packets promises.
         MediaError: a frame cannot be delivered; the words name its number.
     """
     upright = Upright(info.video.orientation, info.video.time_base) if orient else None
-    for number, frame in _exactly(path, info, index, span, limits, threads):
+    for number, frame in _exactly(path, info, index, span, limits, threads, device):
         frame.pts = int(index.pts[number])
         frame.time_base = index.time_base
         yield number, frame if upright is None else upright(frame)
 
 
 def _exactly(
-    path: Path, info: SourceInfo, index: FrameIndex, span: FrameSpan, limits: Limits, threads: int
+    path: Path,
+    info: SourceInfo,
+    index: FrameIndex,
+    span: FrameSpan,
+    limits: Limits,
+    threads: int,
+    device: str | None,
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """The frames of `span` as decoded, from the nearest sync frame that leads to them."""
     for start in _starts(index, span.first):
         begun = False
-        with opened(path, limits) as container:
+        with opened(path, limits, device) as container:
             decoder = Decoder(container, track(container, info), threads=threads)
             try:
                 for number, frame in _numbered(decoder, index, start, span):

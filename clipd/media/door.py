@@ -18,6 +18,7 @@ import av
 import av.container
 import av.error
 import av.stream
+from av.codec.hwaccel import HWAccel
 
 from clipd.errors import MediaError, Rejected
 from clipd.model.setting import Section, setting
@@ -78,11 +79,11 @@ class Limits(Section):
 
 
 @contextmanager
-def opened(path: Path, limits: Limits) -> Iterator[av.container.InputContainer]:
+def opened(path: Path, limits: Limits, device: str | None = None) -> Iterator[av.container.InputContainer]:
     """The media file at `path`, open for demuxing and decoding.
 
     Decoders refuse pictures larger than `limits.max_pixels`; their thread type is AUTO, their thread count 0 (all
-    cores).
+    cores). With `device`, a kind that libavutil knows (`cuda`), they run on it, and frames are copied to main memory.
 
     Raises:
         Rejected: `path` is not a regular file, or the file has more tracks than the limits allow.
@@ -90,7 +91,7 @@ def opened(path: Path, limits: Limits) -> Iterator[av.container.InputContainer]:
     """
     descriptor = open_regular(path)
     try:
-        with _container(path, descriptor, limits) as container:
+        with _container(path, descriptor, limits, device) as container:
             if len(container.streams) > limits.max_streams:
                 raise Rejected(
                     f"{path.name} has {len(container.streams)} tracks; at most {limits.max_streams} are allowed "
@@ -130,7 +131,7 @@ def open_regular(path: Path) -> int:
     return descriptor
 
 
-def _container(path: Path, descriptor: int, limits: Limits) -> av.container.InputContainer:
+def _container(path: Path, descriptor: int, limits: Limits, device: str | None) -> av.container.InputContainer:
     try:
         return av.open(
             "fd:",
@@ -144,6 +145,7 @@ def _container(path: Path, descriptor: int, limits: Limits) -> av.container.Inpu
             },
             metadata_errors="replace",
             timeout=(limits.open_timeout_seconds, limits.read_timeout_seconds),
+            hwaccel=None if device is None else HWAccel(device, allow_software_fallback=False),
         )
     except av.error.FFmpegError as error:
         raise MediaError(f"{path.name} cannot be read as media", tail=words_of(error)) from error

@@ -1,0 +1,116 @@
+"""The output folder of a dataset: what lies where in it.
+
+processing_results.json   what became of each row, in the table's order
+processing_stats.json     the numbers
+processing_ledger.jsonl   which rows are done: keep it to go on
+rows/<id>/...             the files of each row
+.clipd-staging/<id>/...   those of rows that are being worked on
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipd.files.atomic import fsync_directory, publish_folder, sync, translated
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """The folder at `root`, with the ledger somewhere else if `checkpoint` says so."""
+
+    root: Path
+    checkpoint: Path | None = None
+
+    @property
+    def results(self) -> Path:
+        """What became of each row."""
+        return self.root / "processing_results.json"
+
+    @property
+    def stats(self) -> Path:
+        """The numbers."""
+        return self.root / "processing_stats.json"
+
+    @property
+    def ledger(self) -> Path:
+        """Which rows are done."""
+        return self.checkpoint or self.root / "processing_ledger.jsonl"
+
+    def shard_ledger(self, number: int) -> Path:
+        """The ledger of one shard, written by whoever works on it."""
+        return self.root / "shards" / f"{number:06d}.jsonl"
+
+    @property
+    def rows(self) -> Path:
+        """Holds a folder for each row that left files."""
+        return self.root / "rows"
+
+    def row(self, folder: str) -> Path:
+        """The files of one row."""
+        return self.rows / folder
+
+    @property
+    def stagings(self) -> Path:
+        """Holds the folders of rows that are being worked on."""
+        return self.root / ".clipd-staging"
+
+    def staging(self, folder: str) -> Path:
+        """Where the files of one row are made."""
+        return self.stagings / folder
+
+    def sweep(self) -> None:
+        """Remove what is in staging; only while nobody works on a row."""
+        remove(self.stagings)
+
+    def begin(self, folder: str) -> Path:
+        """An empty staging folder for a row."""
+        path = self.staging(folder)
+        remove(path)
+        with translated(f"making {path}"):
+            path.mkdir(parents=True)
+        return path
+
+    def publish(self, folder: str) -> None:
+        """Put the staged files of a row in place of those it had, in one step; without any, it has none any more."""
+        staged, final = self.staging(folder), self.row(folder)
+        if staged.is_dir() and any(staged.iterdir()):
+            with translated(f"making {self.rows}"):
+                self.rows.mkdir(exist_ok=True)
+            publish_folder(staged, final)
+            remove(staged)
+        else:
+            remove(staged)
+            remove(final)
+
+    def discard(self, folder: str) -> None:
+        """Remove what a row that failed has staged; the files it had before stay."""
+        remove(self.staging(folder))
+
+
+def sync_all(folder: Path) -> tuple[str, ...]:
+    """Sync every file below `folder`; their paths below it, `/`-separated and sorted.
+
+    Links and special files are removed: nothing that is read later may lead elsewhere.
+    """
+    names = []
+    with translated(f"reading {folder}"):
+        for path in sorted(folder.rglob("*")):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                path.unlink()
+            elif path.is_file():
+                sync(path)
+                names.append(path.relative_to(folder).as_posix())
+            else:
+                fsync_directory(path)
+    return tuple(names)
+
+
+def remove(folder: Path) -> None:
+    """Remove `folder` with all that is in it; it is well if there is none."""
+    with translated(f"removing {folder}"):
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            return
