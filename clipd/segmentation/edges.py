@@ -3,10 +3,11 @@
 A change of shot is a run of frames `[first, frame)` that shows both shots or neither, empty for a hard cut. A clip may
 begin at a frame only if the shot it opens in goes on for at least `neighbour_seconds`, and end at a frame only if the
 shot it closes in has been shown for at least that long; so it never begins or ends inside a gradual change either.
-Where a span's end breaks this it is moved to the nearest frame that does not, inward or outward, whichever of the four
-ways moves both ends least while the clip keeps its length within its limits and its anchor inside. Where none keeps the
-shortest length (a very short video), the longest of them counts. Where there is none at all (cuts faster than
-`neighbour_seconds` throughout), a clip may begin and end with any shot that it holds as a whole.
+Where a span's end breaks this it moves inward to the next frame that does not (just before a cut: to the cut), or
+outward where the clip would else lose its shortest length or its anchor. Where no way keeps the shortest length (a very
+short video), the longest of them counts. Where there is none at all (fast cuts at the very begin or end of the video),
+the clip does without the anchor; and last, where cuts are faster than `neighbour_seconds` throughout, it may begin and
+end with any shot that it holds as a whole.
 """
 
 from __future__ import annotations
@@ -120,25 +121,26 @@ def whole_frames(
     """
     times = ways.frame_times
     count = len(times) - 1
-    start = min(int(np.searchsorted(times[:count], start_seconds - TOLERANCE_SECONDS, side="left")), count - 1)
     end = max(int(np.searchsorted(times[:count], end_seconds - TOLERANCE_SECONDS, side="left")) - 1, 0)
-    start, end = min(start, end), max(start, end)
+    # Where no frame begins inside the span, it shows the one that stands.
+    start = min(int(np.searchsorted(times[:count], start_seconds - TOLERANCE_SECONDS, side="left")), end)
     # A window of just the shortest length must not lose it to whole frames.
     enough = int(np.searchsorted(times[1:], times[start] + min_seconds - TOLERANCE_SECONDS, side="left"))
     end = max(end, min(enough, count - 1))
     shortest = min(min_seconds, ways.seconds(start, end)) - TOLERANCE_SECONDS
     longest = max(max_seconds, ways.seconds(start, end)) + TOLERANCE_SECONDS
-    for starts, ends in ((ways.starts, ways.ends), (ways.close_starts, ways.close_ends)):
+    strict, close = (ways.starts, ways.ends), (ways.close_starts, ways.close_ends)
+    for (starts, ends), inside in ((strict, True), (strict, False), (close, True), (close, False)):
         pairs = [
             (first, last)
             for first, last in product(_nearest(starts, start), _nearest(ends, end))
             if first <= last
             and ways.seconds(first, last) <= longest
-            and (inside_seconds is None or times[first] <= inside_seconds < times[last + 1])
+            and (not inside or inside_seconds is None or times[first] <= inside_seconds < times[last + 1])
         ]
         if long_enough := [pair for pair in pairs if ways.seconds(*pair) >= shortest]:
             return min(long_enough, key=lambda pair: _moved((start, end), pair, ways))
-        if pairs:
+        if pairs and inside:
             return max(pairs, key=lambda pair: ways.seconds(*pair))
     return start, end
 
@@ -151,8 +153,8 @@ def _nearest(allowed: NDArray[np.intp], frame: int) -> list[int]:
     return [int(found) for found in allowed[max(at - 1, 0) : at + 1]]
 
 
-def _moved(span: tuple[int, int], pair: tuple[int, int], ways: Edges) -> tuple[float, bool]:
-    """By how many seconds both ends move; of two equal ways the one that makes the clip shorter comes first."""
+def _moved(span: tuple[int, int], pair: tuple[int, int], ways: Edges) -> tuple[int, float]:
+    """How many ends move outward, and by how many seconds both ends move: the less the better."""
     times = ways.frame_times
     seconds = sum(abs(float(times[frame] - times[was])) for was, frame in zip(span, pair, strict=True))
-    return round(seconds, 6), pair[1] - pair[0] > span[1] - span[0]
+    return (pair[0] < span[0]) + (pair[1] > span[1]), seconds
