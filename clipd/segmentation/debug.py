@@ -161,7 +161,7 @@ class HighlightsDocument:
     candidate_windows: tuple[WindowEntry, ...]
     filter_report: FilterReport
     final_clips: tuple[ClipEntry, ...]
-    statistics: dict[str, float]
+    statistics: dict[str, int | float]
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class ScenesDocument:
     scene_cuts: tuple[CutEntry, ...]
     spans: tuple[SceneSpanEntry, ...]
     final_clips: tuple[ClipEntry, ...]
-    statistics: dict[str, float]
+    statistics: dict[str, int | float]
 
 
 Document = HighlightsDocument | ScenesDocument

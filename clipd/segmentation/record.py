@@ -174,7 +174,7 @@ def _clip(index: int, suggestion: Suggestion) -> ClipEntry:
     )
 
 
-def _totals(clips: Sequence[ClipEntry], features: Features) -> dict[str, float]:
+def _totals(clips: Sequence[ClipEntry], features: Features) -> dict[str, int | float]:
     seconds = sum(clip.end_sec - clip.start_sec for clip in clips)
     return {
         "final_clips": len(clips),
