@@ -15,8 +15,7 @@ import numpy as np
 
 from clipd.errors import MediaError
 from clipd.formats.check import check
-from clipd.formats.format import AudioChoice, Expected, Format, FormatSettings, Pictures, Proof, Tick
-from clipd.media.audio import Sound
+from clipd.formats.format import AudioChoice, Expected, Format, FormatSettings, Heard, Pictures, Proof, Tick
 from clipd.media.door import Limits
 from clipd.media.encode import AudioRecipe, Recipe, pixel_formats
 from clipd.media.framehash import frame_hash
@@ -104,7 +103,7 @@ def slices_for(width: int, height: int, pixels: str, wanted: int) -> int:
     return min(counts, key=lambda count: abs(count - wanted), default=wanted)
 
 
-def recipe(settings: Settings, made_of: Pictures, sounds: Sequence[Sound]) -> tuple[Recipe, tuple[str, ...]]:
+def recipe(settings: Settings, made_of: Pictures, sounds: Sequence[Heard]) -> tuple[Recipe, tuple[str, ...]]:
     """How to write these pictures and sounds as FFV1, and what is different from the source."""
     video = made_of.video
     pixels = pixels_for(video.pix_fmt)
@@ -153,7 +152,7 @@ def verify(path: Path, expected: Expected, limits: Limits, threads: int, tick: T
     return check(path, found, expected, f"frames equal the source's: {equal} of {total}")
 
 
-def _flac(sound: Sound) -> AudioRecipe:
+def _flac(sound: Heard) -> AudioRecipe:
     """FLAC in the depth that keeps what the source's decoder delivers."""
     depth = "s16" if sound.track.bits <= 16 else "s32"
     return AudioRecipe("flac", sound.rate, sound.layout, depth, None, sound.track.language)

@@ -15,10 +15,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clipd.media.audio import Sound
 from clipd.media.door import Limits
 from clipd.media.encode import Recipe
-from clipd.media.probe import VideoTrack
+from clipd.media.probe import AudioTrack, VideoTrack
 from clipd.model.setting import Section
 
 AudioChoice = Literal["all", "first", "none"]
@@ -44,6 +43,25 @@ class Pictures:
     height: int
     rate: Fraction
     is_constant: bool = True
+
+
+class Heard(Protocol):
+    """Sound as a format sees it: what is decoded of one track, whatever it was put together from."""
+
+    @property
+    def rate(self) -> int:
+        """Samples per second."""
+        ...
+
+    @property
+    def layout(self) -> str:
+        """The channels, as FFmpeg names them."""
+        ...
+
+    @property
+    def track(self) -> AudioTrack:
+        """The track it comes from."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,7 @@ class Format:
     settings: type[FormatSettings]
     is_exact: bool
     allowed: Callable[[int, int], tuple[int, int]]
-    recipe: Callable[[Any, Pictures, Sequence[Sound]], tuple[Recipe, tuple[str, ...]]]
+    recipe: Callable[[Any, Pictures, Sequence[Heard]], tuple[Recipe, tuple[str, ...]]]
     verify: Verify
     bytes_per_pixel: Callable[[Any, VideoTrack], float]
     """A rough estimate, for disk space."""

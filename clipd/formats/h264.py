@@ -13,8 +13,7 @@ from typing import Final, Literal
 
 from clipd.errors import Rejected
 from clipd.formats.check import check
-from clipd.formats.format import AudioChoice, Expected, Format, FormatSettings, Pictures, Proof, Tick
-from clipd.media.audio import Sound
+from clipd.formats.format import AudioChoice, Expected, Format, FormatSettings, Heard, Pictures, Proof, Tick
 from clipd.media.door import Limits
 from clipd.media.encode import AudioRecipe, Recipe
 from clipd.media.inspect import inspect
@@ -55,7 +54,7 @@ def allowed(width: int, height: int) -> tuple[int, int]:
     return width - width % 2, height - height % 2
 
 
-def recipe(settings: Settings, pictures: Pictures, sounds: Sequence[Sound]) -> tuple[Recipe, tuple[str, ...]]:
+def recipe(settings: Settings, pictures: Pictures, sounds: Sequence[Heard]) -> tuple[Recipe, tuple[str, ...]]:
     """How to write these pictures and sounds as H.264, and what that loses."""
     options = {"crf": f"{settings.crf:g}", "preset": settings.preset, **settings.options}
     made = Recipe(
@@ -102,7 +101,7 @@ def _losses(video: VideoTrack) -> Iterator[str]:
         yield f"pixel format {video.pix_fmt} became yuv420p in H.264"
 
 
-def _aac(sound: Sound, bit_rate: int) -> AudioRecipe:
+def _aac(sound: Heard, bit_rate: int) -> AudioRecipe:
     rate = aac_rate(sound.rate)
     return AudioRecipe("aac", rate, sound.layout, "fltp", bit_rate, sound.track.language)
 
@@ -112,7 +111,7 @@ def aac_rate(rate: int) -> int:
     return min(AAC_RATES, key=lambda known: (abs(known - rate), -known))
 
 
-def _resampled(sounds: Sequence[Sound]) -> Iterator[str]:
+def _resampled(sounds: Sequence[Heard]) -> Iterator[str]:
     for sound in sounds:
         if aac_rate(sound.rate) != sound.rate:
             yield (

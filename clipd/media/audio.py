@@ -133,7 +133,7 @@ class Sound:
             self.facts.overlaps += bool(cursor and at < first + cursor)
             if begin > first + cursor:
                 yield from self._silence(template, cursor, begin - first - cursor)
-            yield _part(frame, begin - at, stop - at, begin - first)
+            yield part_of(frame, begin - at, stop - at, begin - first)
             cursor = stop - first
         if template is not None and cursor and last - first - cursor >= template.samples:
             yield from self._silence(template, cursor, last - first - cursor)
@@ -236,7 +236,7 @@ def _shape(frame: AudioFrame) -> tuple[str, str, int]:
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
-def _part(frame: AudioFrame, begin: int, stop: int, position: int) -> AudioFrame:
+def part_of(frame: AudioFrame, begin: int, stop: int, position: int) -> AudioFrame:
     """Samples `begin` to `stop` of `frame`, sounding at sample `position` of the cut."""
     if (begin, stop) == (0, frame.samples) and _has_names(frame):
         return _placed(frame, position, frame.sample_rate)
