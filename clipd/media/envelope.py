@@ -8,7 +8,7 @@ dropped, and where a clock is set back for good, sound goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,8 +42,10 @@ class Ear:
 
     def __init__(self, stream: AudioStream, rate: int) -> None:
         self.stream, self._rate = stream, rate
+        self._tick_seconds = float(stream.time_base or 0)
         self._fifo = AudioFifo()
         self._resampler: AudioResampler | None = None
+        self._heard: list[Heard] = []
         self._begin = 0.0
         self._given = 0
         self._expected: float | None = None
@@ -66,8 +68,8 @@ class Ear:
         if self.deaf:
             yield f"{name}: some of its sound cannot be mixed down and is left out ({self.deaf})"
 
-    def hear(self, packet: av.Packet[AudioStream] | None) -> Iterator[Heard]:
-        """Decodes `packet`, None at the end, and yields what sound is gathered by then."""
+    def hear(self, packet: av.Packet[AudioStream] | None) -> list[Heard]:
+        """Decodes `packet`, None at the end, and returns what sound is gathered by then: mostly none."""
         try:
             frames = self.stream.codec_context.decode(packet)
         except av.error.EOFError:
@@ -76,64 +78,65 @@ class Ear:
             self.broken_packets += 1
             frames = []
         for frame in frames:
-            yield from self._take(frame)
+            self._take(frame)
         if packet is None:
-            yield from self._begin_at(0.0)
+            self._begin_at(0.0)
+        heard, self._heard = self._heard, []
+        return heard
 
-    def _take(self, frame: AudioFrame) -> Iterator[Heard]:
+    def _take(self, frame: AudioFrame) -> None:
         rate, length = frame.sample_rate, frame.samples
         if rate <= 0 or length <= 0:
             return
-        told, expected = self._told(frame), self._expected
+        told, expected = self._told(frame.pts), self._expected
         if expected is None or abs(told - expected) > max(length / rate, 1 / SHORTEST_FRAME_HERTZ):
             if expected is not None and told + length / rate <= expected:
                 self.overlaps += 1
                 return
-            yield from self._begin_at(told)
+            self._begin_at(told)
             expected = told
-        # The library's buffer compares everything but the number of channels, and would read beyond them.
-        shape = (frame.layout.nb_channels, frame.format.name, rate, frame.time_base)
+        # The library's buffer does not compare the number of channels, and would read beyond them.
+        shape = (frame.layout.nb_channels, frame.format.name, rate)
         if shape != self._shape:
-            yield from self._begin_at(expected)
+            self._begin_at(expected)
             self._shape = shape
         frame.pts = None
         self._fifo.write(frame)
         self._expected = expected + length / rate
         if self._fifo.samples >= rate * GATHERED_SECONDS:
-            yield from self._mixed(self._fifo.read())
+            self._mix(self._fifo.read())
 
-    def _told(self, frame: AudioFrame) -> float:
-        """When `frame` sounds: as its time says, else right after the one before."""
-        if frame.pts is None or frame.time_base is None:
+    def _told(self, pts: int | None) -> float:
+        """When a frame sounds: as its time says, else right after the one before."""
+        if pts is None:
             return self._expected or 0.0
-        told = float(frame.pts * frame.time_base) + self._moved
+        told = pts * self._tick_seconds + self._moved
         if self._expected is not None and told < self._expected - CLOCK_RESET_SECONDS:
             self._moved += self._expected - told
             return self._expected
         return told
 
-    def _begin_at(self, seconds: float) -> Iterator[Heard]:
-        """Yields all that was heard before, and begins anew at `seconds`."""
+    def _begin_at(self, seconds: float) -> None:
+        """Mixes all that was gathered before, and begins anew at `seconds`."""
         gathered = self._fifo.read()
         if gathered is not None:
-            yield from self._mixed(gathered)
+            self._mix(gathered)
         if self._resampler is not None:
-            yield from self._mixed(None)
+            self._mix(None)
         self._fifo, self._resampler = AudioFifo(), None
         self._begin, self._given = seconds, 0
 
-    def _mixed(self, gathered: AudioFrame | None) -> Iterator[Heard]:
+    def _mix(self, gathered: AudioFrame | None) -> None:
         if self._resampler is None:
             self._resampler = AudioResampler("flt", "mono", self._rate)
         try:
-            mixed: Iterable[AudioFrame] = self._resampler.resample(gathered)
+            mixed: Sequence[AudioFrame | None] = self._resampler.resample(gathered)
         except (av.error.FFmpegError, ValueError) as error:
             self.deaf = words_of(error) if isinstance(error, av.error.FFmpegError) else str(error)
             return
         for block in mixed:
-            if block is None:
-                # The library hands back what it is given where there is nothing to convert.
-                continue
-            samples = block.to_ndarray()[0]
-            yield Heard(self._begin + self._given / self._rate, samples)
-            self._given += len(samples)
+            # Where there is nothing to convert, the library hands back what it is given, at the end nothing.
+            if block is not None:
+                samples = block.to_ndarray()[0]
+                self._heard.append(Heard(self._begin + self._given / self._rate, samples))
+                self._given += len(samples)

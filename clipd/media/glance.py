@@ -22,6 +22,7 @@ import numpy as np
 from av import AudioStream, VideoFrame, VideoStream
 from av.container import InputContainer
 from av.stream import Discard
+from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
 from clipd.errors import MediaError
@@ -92,8 +93,9 @@ class Whole:
 
     @property
     def is_full_range(self) -> bool:
-        """Do the samples use all values (0..255), not the video range (16..235)?"""
-        return is_full_range(self._frame.format.name, self._frame.color_range)
+        """Do the samples of `planes` use all values (0..255), not the video range (16..235)?"""
+        pixels = self._frame.format.name
+        return not is_rgb(pixels) and is_full_range(pixels, self._frame.color_range)
 
     @property
     def planes(self) -> tuple[NDArray[Any], ...]:
@@ -138,7 +140,7 @@ class Viewing:
         self._path, self._info, self._limits, self._settings = path, info, limits, settings
         self._threads, self._tick = threads, tick
         self._stamps, self._durations = array("q"), array("q")
-        self._frame: VideoFrame | None = None
+        self._whole: Whole | None = None
         self._damaged: list[int] = []
         self._ear: Ear | None = None
         self._refused = 0
@@ -162,12 +164,11 @@ class Viewing:
         """Is there an audio track?"""
         return self._ear is not None
 
-    @property
     def whole(self) -> Whole:
         """The frame of the last glance at full size."""
-        if self._frame is None:
+        if self._whole is None:
             raise LookupError("no frame was seen yet")
-        return Whole(self._frame)
+        return self._whole
 
     @property
     def start_seconds(self) -> float:
@@ -256,7 +257,7 @@ class Viewing:
         self._stamps.append(stamp)
         self._durations.append(frame.duration or 0)
         check_count(self._path, len(self._stamps), self._limits)
-        self._frame = frame
+        self._whole = Whole(frame)
         return look.at(frame, len(self._stamps) - 1, stamp)
 
 
@@ -275,8 +276,10 @@ class _Look:
         if self._size is None:
             self._size, self._first = _small(frame.width, frame.height, self._width), stamp
         small = self._reshaper.fit(frame, *self._size)
-        luma, u, v = (plane_rows(small, index) for index in range(3))
-        return Glance(number, self._time(number, stamp), luma, (u, v))
+        width, height = self._size
+        luma, u, v = small.planes
+        chroma = _rows(u, width // 2, height // 2), _rows(v, width // 2, height // 2)
+        return Glance(number, self._time(number, stamp), _rows(luma, width, height), chroma)
 
     def _time(self, number: int, stamp: int) -> float:
         """Seconds since the first frame; where time stands still or jumps back, a tick after the frame before."""
@@ -285,6 +288,11 @@ class _Look:
             seconds = self._seconds + self._tick_seconds
         self._seconds = seconds
         return seconds
+
+
+def _rows(plane: VideoPlane, width: int, height: int) -> Rows:
+    """What `planes.plane_rows` gives, for 8-bit planes of known size: it is asked for thrice a frame."""
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)[:, :width]
 
 
 def _small(width: int, height: int, wanted: int) -> tuple[int, int]:

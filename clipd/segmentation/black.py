@@ -1,8 +1,8 @@
 """Black: where a picture shows nothing, as FFmpeg's `blackdetect` tells it.
 
 A pixel is black whose luma lies no further up than a share of the range from black; a picture, of which almost all
-pixels are. The small picture rules out nearly every frame by its mean; only dark ones are counted at full size, so that
-the stretches are those of the filter, at no cost in what is not dark.
+pixels are. The small picture settles what is far from either limit; only in between pixels are counted at full size, so
+that the stretches are those of the filter, at little cost.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from clipd.media.glance import Glance, Whole
 from clipd.model.setting import Section, setting
 from clipd.segmentation.stretches import lasts
 
-BRIGHTEST: Final = 255
-SAMPLING_LEVELS: Final = 10
-"""How far the mean of the small picture, which looks at some pixels only, may lie above that of the whole."""
-
+LEVELS_CLEAR: Final = 8
+"""A sample of the small picture, mixed of a few, may lie this far from those at full size, ..."""
+SHARE_CLEAR: Final = 0.01
+"""... and their share, counted in the small picture, this far from that at full size."""
 ROWS_FIRST: Final = 8
 """Every how many rows are counted first, ..."""
 CLEAR: Final = 0.1
@@ -42,6 +42,7 @@ class Black:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._brightest = max(_level(settings.pixel_threshold, 8, full=full) for full in (False, True))
         self._since: tuple[int, float] | None = None
         self._runs: list[tuple[int, int]] = []
 
@@ -58,14 +59,17 @@ class Black:
         return tuple(self._runs)
 
     def _is_black(self, glance: Glance, whole: Callable[[], Whole]) -> bool:
-        share = self._settings.picture_share
+        threshold, share = self._settings.pixel_threshold, self._settings.picture_share
         # By the range that reaches further up: what is too bright for that is black in neither.
-        darkest = max(_level(self._settings.pixel_threshold, 8, full=full) for full in (False, True))
-        if cv2.mean(glance.luma)[0] > share * darkest + (1 - share) * BRIGHTEST + SAMPLING_LEVELS:
+        if _dark_share(glance.luma, self._brightest + LEVELS_CLEAR) < share - SHARE_CLEAR:
             return False
         picture = whole()
-        luma = picture.planes[0]
-        level = _level(self._settings.pixel_threshold, picture.bits, full=picture.is_full_range)
+        full = picture.is_full_range
+        if _dark_share(glance.luma, _level(threshold, 8, full=full) - LEVELS_CLEAR) > min(
+            share + SHARE_CLEAR, 1 - 1e-9
+        ):
+            return True
+        level, luma = _level(threshold, picture.bits, full=full), picture.planes[0]
         return _dark_share(luma[::ROWS_FIRST], level) >= share - CLEAR and _dark_share(luma, level) >= share
 
     def _end(self, number: int, seconds: float) -> None:

@@ -1,8 +1,9 @@
 """Freeze: where the picture stands still, as FFmpeg's `freezedetect` tells it.
 
 A run begins at a frame and goes on for as long as each next one differs from that first one by no more than noise: the
-mean absolute difference over all samples of all planes. Shrinking a picture takes its noise away, so the small picture
-can only rule out what moves; what it cannot rule out is compared at full size, in some of its rows first.
+mean absolute difference over all samples of all planes. The small picture settles what moves and what stands quite
+still; where it is a matter of noise, which shrinking takes away, pictures are compared at full size, in some of their
+rows first.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from clipd.segmentation.stretches import lasts
 
 Planes = tuple[NDArray[Any], ...]
 
-RULED_OUT: Final = 4.0
-"""A small picture that differs by this many times the noise leaves no doubt."""
+MOVES: Final = 4.0
+"""A small picture that differs by this many times the noise has moved."""
+STANDS: Final = 1 / 6
+"""A small picture that differs by this part of the noise, chroma included, stands still."""
 ROWS_FIRST: Final = 8
 """Every how many rows are compared first, ..."""
 CLEAR: Final = 1.5
@@ -42,7 +45,7 @@ class Freeze:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._first: tuple[int, float] | None = None
-        self._small: Rows | None = None
+        self._small: tuple[Rows, ...] | None = None
         self._whole: Whole | None = None
         self._runs: list[tuple[int, int]] = []
 
@@ -52,7 +55,8 @@ class Freeze:
         if self._is_as_before(glance, picture):
             return
         self._end(glance.number, glance.seconds)
-        self._first, self._small, self._whole = (glance.number, glance.seconds), glance.luma.copy(), picture
+        self._first, self._whole = (glance.number, glance.seconds), picture
+        self._small = (glance.luma.copy(), *(plane.copy() for plane in glance.chroma))
 
     def finish(self, frames: int, end_seconds: float) -> tuple[tuple[int, int], ...]:
         """The runs, half-open, in a video of so many frames."""
@@ -60,19 +64,14 @@ class Freeze:
         return tuple(self._runs)
 
     def _is_as_before(self, glance: Glance, picture: Whole) -> bool:
-        if self._small is None or self._whole is None or self._small.shape != glance.luma.shape:
+        if self._small is None or self._whole is None or self._small[0].shape != glance.luma.shape:
             return False
-        small = cv2.norm(glance.luma, self._small, cv2.NORM_L1) / glance.luma.size
-        if small > RULED_OUT * self._settings.noise * (1 << 8):
+        noise = self._settings.noise * (1 << 8)
+        if _difference((self._small[0],), (glance.luma,)) > MOVES * noise:
             return False
-        before, now = self._whole.planes, picture.planes
-        if [plane.shape for plane in before] != [plane.shape for plane in now] or self._whole.bits != picture.bits:
-            return False
-        noise = self._settings.noise * (1 << picture.bits)
-        some = _difference(before, now, ROWS_FIRST)
-        if not noise / CLEAR <= some <= noise * CLEAR:
-            return some < noise
-        return _difference(before, now, 1) <= noise
+        if _difference(self._small, (glance.luma, *glance.chroma)) < STANDS * noise:
+            return True
+        return _is_same(self._whole, picture, self._settings.noise)
 
     def _end(self, number: int, seconds: float) -> None:
         if self._first is not None and lasts(seconds - self._first[1], self._settings.least_seconds):
@@ -80,7 +79,19 @@ class Freeze:
         self._first = None
 
 
-def _difference(one: Planes, other: Planes, step: int) -> float:
+def _is_same(one: Whole, other: Whole, noise: float) -> bool:
+    """Do two pictures differ by no more than this share of the full scale?"""
+    before, now = one.planes, other.planes
+    if [plane.shape for plane in before] != [plane.shape for plane in now] or one.bits != other.bits:
+        return False
+    levels = noise * (1 << one.bits)
+    some = _difference(before, now, ROWS_FIRST)
+    if not levels / CLEAR <= some <= levels * CLEAR:
+        return some < levels
+    return _difference(before, now) <= levels
+
+
+def _difference(one: Planes, other: Planes, step: int = 1) -> float:
     """The mean absolute difference over every `step`-th row of all planes, in levels."""
     total, size = 0.0, 0
     for before, now in zip(one, other, strict=True):
