@@ -72,6 +72,7 @@ def test_near_duplicates_lose_to_the_better_one_and_the_distance_is_told() -> No
     assert decisions[0].related_clip_index == 1
     assert "distance 1.5 bits" in decisions[0].reason
     assert decisions[2].related_clip_index == 1
+    assert actions(filters.duplicate(three, looks, Likeness(distance=1.5)))[0] == "duplicate"
     assert actions(filters.duplicate(three, looks, Likeness(distance=1.4))) == ["keep"] * 3
     assert actions(filters.duplicate(three, {}, Likeness())) == ["keep"] * 3
     assert actions(filters.duplicate((), {}, Likeness())) == []

@@ -89,6 +89,13 @@ def test_a_clip_ends_clear_of_a_cut_even_when_only_its_default_end_falls_there()
     assert [(clip.start_frame, clip.end_frame) for clip in clips] == [(300, 794)]
 
 
+def test_no_clip_loses_its_moment_to_the_cuts_before_it() -> None:
+    motion = [0.0] * 40 + [3.0] + [0.0] * 39
+    fast = [hard(frame) for frame in range(302, 520, 10)]  # 12.1 s to 20.5 s: the start falls among them
+    clips = [clip for _, clip in found(features(40, motion=motion, cuts=fast), boundaries__at_least="9").clips]
+    assert [(clip.start_frame, clip.end_frame) for clip in clips] == [(289, 799)]
+
+
 def test_what_looks_like_a_better_clip_in_another_shot_is_dropped() -> None:
     motion = [0.0] * 200
     motion[40], motion[160] = 3.0, 2.5
