@@ -35,6 +35,8 @@ HEAD_PACKETS = 64
 HOLE_SECONDS = 1
 HOLE_FRAMES = 3
 """A picture that stands longer than both is told of: the camera may have been out of reach."""
+PROMISED_SECONDS = 1
+"""Other tracks may be so much longer than the video."""
 TS_PACKET_BYTES = 188
 """ISO/IEC 13818-1, 2.4.3.2; M2TS puts a time code of 4 bytes before each."""
 TS_SYNC = b"\x47"
@@ -107,7 +109,7 @@ def _measure(path: Path, container: InputContainer, whole: bool, size: int, boxe
     tail = head
     if not whole and not fragmented:
         tail = _last_packets(container, stream, decoder) or head
-    damage = _damage(path, size, names, boxes, decoder)
+    damage = _damage(path, size, names, boxes, decoder) or _missing(container, names, tail, base)
     if damage:
         # Nothing may tell how long a picture's data are: the last one, in decoding order, is what was cut off.
         del tail[-1:]
@@ -211,6 +213,15 @@ def _damage(path: Path, size: int, names: set[str], boxes: Boxes | None, decoder
     if "mpegts" in names and size % _ts_packet_bytes(path):
         return "it is cut off in the middle of a packet"
     return f"it breaks off ({decoder.last_words})" if decoder.last_words else ""
+
+
+def _missing(container: InputContainer, names: set[str], tail: list[_Packet], base: Fraction) -> str:
+    """Does the header of a Matroska or AVI file promise more than there is?"""
+    if not names & {"matroska", "avi"} or not container.duration or not tail:
+        return ""
+    promised = Fraction(container.duration + (container.start_time or 0), av.time_base)
+    missing = promised - max(packet.pts for packet in tail) * base
+    return f"it is cut off, {float(missing):.1f} s are missing" if missing > PROMISED_SECONDS else ""
 
 
 def _ts_packet_bytes(path: Path) -> int:

@@ -298,12 +298,15 @@ def _runs(files: list[_File]) -> Iterator[list[_File]]:
 
 
 def _apart(before: _File, after: _File) -> Fraction:
-    """How long after `before` its follower `after` starts: by the clock in the files where they share one."""
+    """How long after `before` its follower `after` starts: by the clock in the files where they share one.
+
+    Programs that write files may move that clock by a frame, to let decoding begin at 0; so little says nothing.
+    """
     by_clock = after.extent.start - before.extent.start
     by_name = after.start - before.start
-    if by_clock > 0 and abs(by_name - by_clock) < seconds(after.recording.resolution_ns):
-        return by_clock
-    return before.extent.length
+    is_shared = by_clock > 0 and abs(by_name - by_clock) < seconds(after.recording.resolution_ns)
+    is_apart = abs(by_clock - before.extent.length) >= 2 * before.extent.frame
+    return by_clock if is_shared and is_apart else before.extent.length
 
 
 def _shape(extent: Extent) -> tuple[str, int, int]:
@@ -451,6 +454,8 @@ def _notes(slices: list[Slice]) -> Iterator[str]:
             + ", ".join(joints)
         )
     for part in slices:
+        if part.extent.damage:
+            yield f"{part.recording.path}: {part.extent.damage}"
         for begin, end in part.extent.holes:
             held = part.period.overlap(*(part.start + moment - part.extent.start for moment in (begin, end)))
             if held is not None:

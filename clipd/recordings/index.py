@@ -301,6 +301,7 @@ class Index:
         if seen is None:
             with _translated(), self._database:
                 self._database.execute("DELETE FROM recording WHERE path = ?", (key,))
+                self._database.execute("DELETE FROM measured WHERE path = ?", (key,))
             return None
         with _translated():
             query = "SELECT camera, size, mtime_ns, closed FROM recording WHERE path = ?"
@@ -361,13 +362,18 @@ def _open(cache: Path | None, fingerprint: str) -> sqlite3.Connection:
     """The database in `cache`, emptied where it was made by other settings; in memory where none can be kept."""
     if cache is not None:
         file = cache / "recordings.sqlite"
-        for _ in range(2):
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            return _ready(sqlite3.connect(file, timeout=BUSY_SECONDS), fingerprint)
+        except (OSError, sqlite3.OperationalError):
+            # Locked for long, or not writable: whoever holds it keeps it.
+            pass
+        except sqlite3.DatabaseError:
+            # Damaged: it only speeds things up.
             with suppress(OSError, sqlite3.Error):
-                cache.mkdir(parents=True, exist_ok=True)
+                for part in ("", "-wal", "-shm"):
+                    Path(f"{file}{part}").unlink(missing_ok=True)
                 return _ready(sqlite3.connect(file, timeout=BUSY_SECONDS), fingerprint)
-            # Damaged, or no database at all: it only speeds things up.
-            with suppress(OSError):
-                file.unlink()
     return _ready(sqlite3.connect(":memory:"), fingerprint)
 
 
@@ -376,6 +382,8 @@ def _ready(database: sqlite3.Connection, fingerprint: str) -> sqlite3.Connection
         # Lost with the machine's power at worst: then it is made anew.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")
+        if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("the database is damaged")
         with database:
             database.executescript(_TABLES)
             row = database.execute("SELECT value FROM fact WHERE name = 'fingerprint'").fetchone()

@@ -66,7 +66,7 @@ def test_a_picture_that_stands_long_is_a_hole(tmp_path: Path) -> None:
     assert found.holes == ((Fraction(9, 10), Fraction(4)),)
 
 
-@pytest.mark.parametrize(("suffix", "cut_to"), [(".ts", 61_000), (".ts", 61_150), (".ts", 30_055)])
+@pytest.mark.parametrize(("suffix", "cut_to"), [(".ts", 61_000), (".ts", 61_150), (".ts", 30_055), (".mkv", 61_000)])
 def test_what_was_cut_off_does_not_count(tmp_path: Path, suffix: str, cut_to: int) -> None:
     path = cut(tmp_path / f"x{suffix}", 9, 15)
     os.truncate(path, cut_to)

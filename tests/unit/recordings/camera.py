@@ -22,6 +22,7 @@ BEGIN = datetime(2025, 8, 29, 14, 30, tzinfo=UTC)
 """When second 0 of the footage was recorded."""
 NOON_AFTER = from_datetime(BEGIN + timedelta(days=1))
 STREAM = bytes(range(16))
+OPEN: list[Index] = []
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 
 
@@ -102,9 +103,16 @@ def period(first: float, last: float) -> Period:
     return Period(begin + Fraction(repr(first)), begin + Fraction(repr(last)))
 
 
-def indexed(folder: Path, cache: Path | None = None, **settings: object) -> Index:
-    """The index of `folder`, scanned."""
+def opened(folder: Path, cache: Path | None = None, **settings: object) -> Index:
+    """The index of `folder`, as the cache has it; closed when the test ends."""
     index = Index(folder, Settings(**{"time_zone": "UTC", "settle_seconds": 0, **settings}), Limits(), cache)
+    OPEN.append(index)
+    return index
+
+
+def indexed(folder: Path, cache: Path | None = None, **settings: object) -> Index:
+    """The same, scanned."""
+    index = opened(folder, cache, **settings)
     index.scan(0)
     return index
 

@@ -256,6 +256,43 @@ def test_names_that_tell_whole_seconds_do_not_tear_a_film_apart(tmp_path: Path) 
     assert "whole seconds" in coverage.notes[0]
 
 
+def test_a_file_that_was_cut_off_moves_no_other(tmp_path: Path) -> None:
+    """What follows on it does not follow on its pictures."""
+    (tmp_path / "gate").mkdir()
+    for begin, count in ((0, 46), (5, 53), (10, 49), (15, 62)):
+        make(tmp_path / named(begin, ".ts"), "mpeg2video", count=count, rate=10, options={"g": "1"})
+    path = tmp_path / named(5, ".ts")
+    os.truncate(path, path.stat().st_size * 9 // 10 // 188 * 188 + 100)
+    coverage = covered(tmp_path, 1, 18)
+    begin = from_datetime(BEGIN)
+    assert [float(part.start - begin) for part in coverage.slices[:2]] == [0.4, 5]
+    assert coverage.notes[-1] == f"{named(5, '.ts')}: it is cut off in the middle of a packet"
+    assert coverage.gaps[0].reason == "truncated"
+
+
+def test_a_clock_that_runs_through_all_files_shows_what_is_missing(tmp_path: Path) -> None:
+    """Their names alone would let the half second pass."""
+    (tmp_path / "gate").mkdir()
+    tick = 1000
+    for begin, count, lost in ((0, 46, 0), (4, 53, 5), (10, 49, 0), (15, 62, 0)):
+        pts = range(tick, tick + count - lost)
+        make(tmp_path / named(begin, ".ts"), rate=10, pts=pts, options={"bf": "0"})
+        tick += count
+    coverage = covered(tmp_path, 1, 18)
+    ((reason, first, last),) = gaps(coverage)
+    assert (reason, round(last - first, 6)) == ("missing", 0.5)
+
+
+@pytest.mark.parametrize(("last", "overlap", "gap"), [(15.5, [(15, 15.5)], []), (14.5, [], [("missing", 14.5, 15)])])
+def test_names_that_are_exact_are_taken_at_their_word(tmp_path: Path, last: float, overlap, gap) -> None:
+    """All other files meet to the frame, so the half second is real."""
+    record(tmp_path)
+    cut(tmp_path / named(9), 9, last)
+    coverage = covered(tmp_path, 3.5, 23.5)
+    assert [twice.period for twice in coverage.overlaps] == [period(*both) for both in overlap]
+    assert gaps(coverage) == gap
+
+
 def test_a_picture_that_stands_is_told_of(tmp_path: Path) -> None:
     path = tmp_path / named(0)
     path.parent.mkdir()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from clipd.errors import Rejected
-from clipd.media.door import Limits
 from clipd.model.instant import Period
 from clipd.recordings.index import Index
-from clipd.recordings.settings import Settings
-from tests.unit.recordings.camera import cut, indexed, named, period
+from tests.unit.recordings.camera import cut, indexed, named, opened, period
 
 DAY = 1_756_425_600
 """2025-08-29T00:00:00Z."""
@@ -45,7 +44,7 @@ def test_a_scan_finds_what_is_named_like_a_recording(tmp_path: Path) -> None:
         "gate/gate_20250829_000010.mp4.part",
         "gate/gate_20250829_256199.mp4",
     )
-    index = Index(tmp_path, Settings(time_zone="UTC"), Limits(), None)
+    index = opened(tmp_path)
     found = index.scan(0)
     assert found.changed == {"gate", "yard", "flat"}
     assert (found.unnamed, found.unnamed_examples) == (2, ("gate/gate_20250829_256199.mp4", "gate/holiday.mp4"))
@@ -111,7 +110,7 @@ def test_links_are_no_recordings(tmp_path: Path) -> None:
 def test_names_that_are_no_text_are_taken_if_the_camera_s_is(tmp_path: Path) -> None:
     for path in (b"gate/\xe9/gate_20250829_000000.mp4", b"caf\xe9/caf\xe9_20250829_000000.mp4"):
         stand(tmp_path, os.fsdecode(path))
-    index = Index(tmp_path, Settings(time_zone="UTC"), Limits(), None)
+    index = opened(tmp_path)
     assert index.scan(0).unnamed == 1
     (found,) = index.around("gate", period(0, 1))
     assert index.refresh(found) == found
@@ -121,7 +120,7 @@ class TestCache:
     def test_what_one_process_scanned_another_knows(self, tmp_path: Path) -> None:
         root = stand(tmp_path / "recordings", "a/a_20250829_000000.mp4")
         first = indexed(root, tmp_path / "cache")
-        second = Index(root, first.settings, Limits(), tmp_path / "cache")
+        second = opened(root, tmp_path / "cache")
         assert second.cameras() == ("a",)
         first.hint(stand(root, "b/b_20250829_000000.mp4") / "b/b_20250829_000000.mp4")
         assert second.cameras() == ("a", "b")
@@ -129,7 +128,7 @@ class TestCache:
     def test_other_settings_forget_it(self, tmp_path: Path) -> None:
         root = stand(tmp_path / "recordings", "a/a_20250829_000000.mp4")
         indexed(root, tmp_path / "cache").close()
-        other = Index(root, Settings(time_zone="Asia/Tokyo"), Limits(), tmp_path / "cache")
+        other = opened(root, tmp_path / "cache", time_zone="Asia/Tokyo")
         assert (other.cameras(), other.scanned_at()) == ((), None)
 
     @pytest.mark.parametrize("damage", [b"no database", b""])
@@ -138,6 +137,27 @@ class TestCache:
         (tmp_path / "cache").mkdir()
         (tmp_path / "cache" / "recordings.sqlite").write_bytes(damage * 300)
         assert indexed(root, tmp_path / "cache").cameras() == ("a",)
+
+    def test_one_damaged_within_is_made_anew(self, tmp_path: Path) -> None:
+        root = stand(tmp_path / "recordings", *(f"a/a_20250829_00{n // 60:02}{n % 60:02}.mp4" for n in range(600)))
+        indexed(root, tmp_path / "cache").close()
+        file = tmp_path / "cache" / "recordings.sqlite"
+        data = bytearray(file.read_bytes())
+        data[8192:24_576] = os.urandom(16_384)
+        file.write_bytes(data)
+        assert indexed(root, tmp_path / "cache").totals("a") == (600, 600)
+
+    def test_one_that_another_process_holds_is_left_to_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        root = stand(tmp_path / "recordings", "a/a_20250829_000000.mp4")
+        (tmp_path / "cache").mkdir()
+        holder = sqlite3.connect(tmp_path / "cache" / "recordings.sqlite")
+        holder.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr("clipd.recordings.index.BUSY_SECONDS", 0)
+        assert indexed(root, tmp_path / "cache").cameras() == ("a",)
+        holder.execute("CREATE TABLE mine (a)")
+        holder.commit()
 
     def test_none_that_can_be_kept_is_no_reason_to_stop(self, tmp_path: Path) -> None:
         root = stand(tmp_path / "recordings", "a/a_20250829_000000.mp4")
