@@ -173,7 +173,7 @@ class Daemon:
         self._take_messages()
         if not self._root_is_there():
             return
-        self.scan.look_again()
+        self.scan.look_again(SLICE_SECONDS)
         self._walk_on()
         self._steering.look(LOOK_SECONDS if self._trusted else self.config.watch.interval_seconds)
         self._hand_out()
@@ -185,11 +185,14 @@ class Daemon:
         self._sweep_on()
 
     def _take_messages(self) -> None:
-        """Wait for a message or for the next thing that is due, then take all there are."""
+        """Wait for a message or for the next thing that is due, then take those there are, for a while."""
         with suppress(queue.Empty):
             message = self._messages.get(timeout=self._idle_seconds())
+            deadline = self.clock.monotonic() + SLICE_SECONDS
             while True:
                 self._take(message)
+                if self.clock.monotonic() >= deadline:
+                    return
                 message = self._messages.get_nowait()
 
     def _take(self, message: Hint | Ended | Signal | Carried) -> None:
@@ -215,7 +218,7 @@ class Daemon:
                 self._take_settings()
 
     def _idle_seconds(self) -> float:
-        if self._walk is not None or self._sweep is not None:
+        if self._walk is not None or self._sweep is not None or self.scan.busy:
             return 0.0
         now = self.clock.monotonic()
         due = [self._next_walk, self._next_beat, self._next_sweep, *self.scan.unsettled.values()]
@@ -460,7 +463,7 @@ class Daemon:
         """Has a single pass done all it can do?"""
         if not self._scanned or self._walk is not None or self._sweep is not None:
             return False
-        if self.scan.unsettled or self._pool.running:
+        if self.scan.unsettled or self.scan.busy or self._pool.running:
             return False
         if not self._messages.empty() or self._steering.busy:
             return False

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import struct
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import translate
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 NOT_THERE_YET = (
     ".*",
@@ -40,8 +42,11 @@ NOT_THERE_YET = (
 """Names of files and folders that are still being written, or belong to sync tools, editors and storage boxes."""
 
 
-@dataclass(frozen=True)
-class Look:
+_WORD = (1 << 64) - 1
+_pack = struct.Struct("=4Q").pack
+
+
+class Look(NamedTuple):
     """What one `stat` saw of a file; equal looks mean that it did not change in between."""
 
     size: int
@@ -52,6 +57,12 @@ class Look:
     def has_content_of(self, other: Look) -> bool:
         """Same file, size and modification time? Unlike equality, a new link or mode does not count as a change."""
         return (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
+
+    @property
+    def packed(self) -> bytes:
+        """It in 32 bytes, for whoever remembers very many."""
+        # Stamps may lie outside what 64 bits hold with a sign; their bits tell them apart all the same.
+        return _pack(self.size & _WORD, self.mtime_ns & _WORD, self.ctime_ns & _WORD, self.inode & _WORD)
 
     @classmethod
     def of(cls, seen: os.stat_result) -> Look:
@@ -67,10 +78,48 @@ def look(path: Path) -> Look | None:
         return None
 
 
+class Patterns:
+    """Shell patterns; `match` says whether a name matches any of them.
+
+    A walk of a big tree asks this of every name, and nearly all patterns are a plain word with a star before or after
+    it: those cost no regular expression.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """Sort `patterns` by how they are best compared."""
+        words, beginnings, endings, others = [], [], [], []
+        for pattern in patterns:
+            if not _MAGIC.search(pattern):
+                words.append(pattern)
+            elif pattern.endswith("*") and not _MAGIC.search(pattern[:-1]):
+                beginnings.append(pattern[:-1])
+            elif pattern.startswith("*") and not _MAGIC.search(pattern[1:]):
+                endings.append(pattern[1:])
+            else:
+                others.append(translate(pattern))
+        self._words, self._beginnings, self._endings = frozenset(words), tuple(beginnings), tuple(endings)
+        self._others = re.compile("|".join(others) or r"(?!)").match
+
+    def match(self, name: str) -> bool:
+        """Does `name` match any of them?"""
+        return (
+            name.startswith(self._beginnings)
+            or name.endswith(self._endings)
+            or name in self._words
+            or self._others(name) is not None
+        )
+
+
+_MAGIC = re.compile(r"[*?\[]")
+
+
 @cache
-def any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """One expression whose `match` says whether a name matches any of the shell patterns."""
-    return re.compile("|".join(translate(pattern) for pattern in patterns) or r"(?!)")
+def any_of(patterns: tuple[str, ...]) -> Patterns:
+    """The patterns, ready to be compared with names."""
+    return Patterns(patterns)
+
+
+_NAME = attrgetter("name")
 
 
 def files(
@@ -95,17 +144,18 @@ def files(
         below = []
         try:
             with os.scandir(here) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+                entries = sorted(listing, key=_NAME)
         except OSError as error:
             unreadable(here, error)
             continue
         for entry in entries:
-            if ignored(entry.name):
+            name = entry.name
+            if ignored(name):
                 continue
             try:
                 if entry.is_dir(follow_symlinks=False):
                     below.append(entry.path)
-                elif wanted(entry.name) and entry.is_file(follow_symlinks=False):
+                elif wanted(name) and entry.is_file(follow_symlinks=False):
                     yield entry.path, Look.of(entry.stat(follow_symlinks=False))
             except FileNotFoundError:
                 continue

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from clipd.clock import Clock
@@ -22,12 +23,16 @@ from clipd.model.job import Job
 from clipd.tree.layout import Layout
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Seen:
-    """What the scan knows of one file: how it looked when it was read, and what it asked for then."""
+    """What the scan knows of one file; kept small, as there may be half a million."""
 
-    look: Look
+    look: bytes
+    """How it looked when it was read (`Look.packed`)."""
     admission: Admission
+    """What it asked for then."""
+    met: int
+    """The number of the last walk that came by it."""
 
 
 @dataclass
@@ -49,9 +54,14 @@ class Scan:
     unreadable: dict[str, str] = field(default_factory=dict)
     changes: int = 0
     """Grows whenever what is known of the tree changes."""
+    _walks: int = 0
     _suspects: dict[str, Look] = field(default_factory=dict)
     _asking: dict[str, tuple[Job, ...]] = field(default_factory=dict)
     """The jobs of the files that ask for any: few, where `seen` may be very large."""
+    _alike: dict[Admission, Admission] = field(default_factory=dict)
+    """One for all of the files that ask for nothing and have as many clips of each status."""
+    _arrived: dict[str, Iterator[str]] = field(default_factory=dict)
+    """Folders that somebody spoke of and that are being walked."""
 
     @property
     def folder(self) -> Path:
@@ -74,7 +84,7 @@ class Scan:
 
         Yields the path of every file looked at, so that the caller can stop in between and come back.
         """
-        found: set[str] = set()
+        self._walks += 1
         failed: list[str] = []
 
         def unlistable(folder: str, error: OSError) -> None:
@@ -82,16 +92,16 @@ class Scan:
             self._say(folder, f"cannot list this folder: {error.strerror}")
 
         for path, seen in files(self.folder, wanted=self._wants, ignore=self._ignored, unreadable=unlistable):
-            found.add(path)
             self.look_at(path, seen)
             yield path
-        for path in [path for path in self.seen | self.unsettled if path not in found]:
+        missed = [path for path, known in self.seen.items() if known.met != self._walks]
+        for path in chain(missed, [path for path in self.unsettled if path not in self.seen]):
             unknown = any(path == place or path.startswith(place + os.sep) for place in failed)
             if not unknown and not self._is_there(path):
                 self._forget(path)
-        known = found.union(failed, self.seen)
-        for place in [place for place in self.unreadable if place not in known]:
-            self._forget(place)
+        for place in list(self.unreadable):
+            if place not in failed and place not in self.seen and not self._is_there(place):
+                self._forget(place)
 
     def read_again(self, path: str) -> None:
         """Read `path` anew though it looks as before: what it asks for depends on more than itself."""
@@ -100,14 +110,30 @@ class Scan:
             self.changes += 1
         self.hint(path, closed=True)
 
-    def look_again(self) -> None:
-        """Look at the unsettled files whose time has come."""
+    def look_again(self, seconds: float) -> None:
+        """For about `seconds`, look at unsettled files whose time has come, and into folders of which hints came."""
         now = self.clock.monotonic()
         for path in [path for path, due in self.unsettled.items() if due <= now]:
             self.hint(path)
+            if self.clock.monotonic() >= now + seconds:
+                return
+        while self._arrived:
+            folder, walk = next(iter(self._arrived.items()))
+            for _ in walk:
+                if self.clock.monotonic() >= now + seconds:
+                    return
+            del self._arrived[folder]
+
+    @property
+    def busy(self) -> bool:
+        """Is there a folder that `look_again` has not come to the end of?"""
+        return bool(self._arrived)
 
     def hint(self, path: str, *, closed: bool = False) -> None:
-        """Somebody says that something happened at `path` (a file that counts, or a folder that may hold some)."""
+        """Somebody says that something happened at `path`: a file that counts, or a folder that may hold some.
+
+        A folder may hold very many: it is left to `look_again`.
+        """
         if self._is_ignored(path):
             return
         try:
@@ -121,19 +147,25 @@ class Scan:
             if self._wants(os.path.basename(path)):  # noqa: PTH119 - a hot path
                 self.look_at(path, Look.of(seen), closed=closed)
         elif stat.S_ISDIR(seen.st_mode):
-            for found, found_look in files(
-                Path(path), wanted=self._wants, ignore=self._ignored, unreadable=lambda _folder, _error: None
-            ):
-                self.look_at(found, found_look)
+            self._arrived[path] = self._look_into(path)
         else:
             self._forget_below(path)
+
+    def _look_into(self, folder: str) -> Iterator[str]:
+        for path, seen in files(
+            Path(folder), wanted=self._wants, ignore=self._ignored, unreadable=lambda _folder, _error: None
+        ):
+            self.look_at(path, seen)
+            yield path
 
     def look_at(self, path: str, seen: Look, *, closed: bool = False) -> None:
         """Take note of a file that looks like `seen`: read it when it changed and has settled."""
         known = self.seen.get(path)
-        if known is not None and known.look == seen:
-            self.unsettled.pop(path, None)
-            return
+        if known is not None:
+            known.met = self._walks
+            if known.look == seen.packed:
+                self.unsettled.pop(path, None)
+                return
         wait = self.settling.wait(
             path,
             seen,
@@ -158,23 +190,25 @@ class Scan:
                 return
             if not isinstance(error, Temporary):
                 # Never touched, and not forgotten: it counts again when it looks different.
-                self._keep(path, Seen(seen, self.source.refused(self.layout, Path(path), error)))
+                self._keep(path, seen, self.source.refused(self.layout, Path(path), error))
             self.changes += 1
             self._say(path, str(error))
             return
         self.unreadable.pop(path, None)
         self._suspects.pop(path, None)
         # The look from before the reading: a save in between makes the next look differ, and it is read again.
-        self._keep(path, Seen(seen, admission))
+        self._keep(path, seen, admission)
         self.changes += 1
         for problem in admission.problems:
             self.report(self.layout.relative(Path(path)), problem)
 
-    def _keep(self, path: str, seen: Seen) -> None:
-        self.seen[path] = seen
+    def _keep(self, path: str, seen: Look, admission: Admission) -> None:
         self._asking.pop(path, None)
-        if seen.admission.jobs:
-            self._asking[path] = seen.admission.jobs
+        if admission.jobs:
+            self._asking[path] = admission.jobs
+        elif not admission.problems and not admission.failures:
+            admission = self._alike.setdefault(admission, admission)
+        self.seen[path] = Seen(seen.packed, admission, self._walks)
 
     def _say(self, path: str, words: str) -> None:
         if self.unreadable.get(path) != words:
@@ -210,7 +244,7 @@ class Scan:
             if path in self.seen or path in self.unsettled:
                 self._forget(path)
             return
-        for known in [known for known in self.seen | self.unsettled if known.startswith(path + os.sep)]:
+        for known in [known for known in chain(self.seen, self.unsettled) if known.startswith(path + os.sep)]:
             self._forget(known)
 
     def _forget(self, path: str) -> None:

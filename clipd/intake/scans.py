@@ -56,10 +56,15 @@ class Scans:
         """Look at everything, one file per step; see `Scan.walk`."""
         return chain.from_iterable(scan.walk() for scan in self._scans)
 
-    def look_again(self) -> None:
-        """Look at the unsettled files whose time has come."""
+    def look_again(self, seconds: float) -> None:
+        """For about `seconds` each, go on with what was hinted at; see `Scan.look_again`."""
         for scan in self._scans:
-            scan.look_again()
+            scan.look_again(seconds)
+
+    @property
+    def busy(self) -> bool:
+        """Is there a folder that `look_again` has not come to the end of?"""
+        return any(scan.busy for scan in self._scans)
 
     def hint(self, path: str, *, closed: bool = False) -> None:
         """Somebody says that something happened at `path`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clipd.files.walk import NOT_THERE_YET, any_of, files, look
+from clipd.files.walk import NOT_THERE_YET, Look, any_of, files, look
 
 
 def make(root: Path, names: Iterable[str]) -> None:
@@ -155,3 +155,26 @@ def test_a_look_follows_no_link_and_finds_nothing_below_a_file(tmp_path: Path) -
     assert look(tmp_path / "link") != look(tmp_path / "file")
     assert look(tmp_path / "none") is None
     assert look(tmp_path / "file" / "below") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "taken", "left"),
+    [
+        ("word", ["word"], ["Word", "words", "a word"]),
+        ("begin*", ["begin", "begins"], ["Begin", "abegin"]),
+        ("*.end", [".end", "a.end"], ["a.ends", "aXend"]),
+        ("*mid*", ["mid", "amidst"], ["mad"]),
+        ("a?c", ["abc"], ["ac", "abbc"]),
+        ("[ab]*", ["a", "bc"], ["c"]),
+        ("*[.]x", ["a.x"], ["ax"]),
+        ("*", ["", "a"], []),
+    ],
+)
+def test_patterns_mean_what_they_mean_to_a_shell(pattern: str, taken: list[str], left: list[str]) -> None:
+    assert [name for name in (*taken, *left) if any_of(("no such", pattern)).match(name)] == taken
+
+
+def test_packed_looks_are_equal_when_the_looks_are_whatever_the_stamps() -> None:
+    looks = [Look(1, mtime, ctime, 2) for mtime in (-1, 0, 1 << 40, (1 << 63) + 5) for ctime in (-(1 << 62), 3)]
+    assert len({look.packed for look in looks}) == len(looks)
+    assert Look(1, -5, 3, (1 << 64) - 1).packed == Look(1, -5, 3, (1 << 64) - 1).packed

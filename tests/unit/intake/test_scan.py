@@ -127,7 +127,7 @@ class TestWalk:
         tree.settled_walk()
         assert len(tree.reads) == 21
         tree.clock.pass_(SETTLE)
-        tree.scan.look_again()
+        tree.scan.look_again(1.0)
         for _ in range(3):
             assert len(tree.settled_walk()) == 21
             assert tree.reads == []
@@ -210,10 +210,10 @@ class TestSettling:
         assert tree.reads == []
         assert tree.jobs == []
         tree.clock.pass_(SETTLE - 0.1)
-        tree.scan.look_again()
+        tree.scan.look_again(1.0)
         assert tree.reads == []
         tree.clock.pass_(0.2)
-        tree.scan.look_again()
+        tree.scan.look_again(1.0)
         assert tree.jobs == ["cam1/a: x"]
         assert tree.scan.unsettled == {}
 
@@ -222,7 +222,7 @@ class TestSettling:
             tree.save("cam1/a", *map(str, range(number)))
             tree.hint("cam1/a")
             tree.clock.pass_(SETTLE - 0.1)
-            tree.scan.look_again()
+            tree.scan.look_again(1.0)
         assert tree.reads == []
 
     def test_a_closed_file_is_read_at_once(self, tree: Tree) -> None:
@@ -235,7 +235,7 @@ class TestSettling:
         tree.walk()
         tree.path("cam1/a").unlink()
         tree.clock.pass_(SETTLE)
-        tree.scan.look_again()
+        tree.scan.look_again(1.0)
         assert tree.scan.unsettled == {}
         assert tree.reads == []
 
@@ -282,7 +282,19 @@ class TestHints:
         tree.save("cam1/s1/deep/b", "x")
         tree.clock.pass_(LONG_AGO)
         tree.scan.hint(str(tree.layout.sidecars / "cam1"))
+        tree.scan.look_again(1.0)
         assert tree.jobs == ["cam1/s1/a: x", "cam1/s1/deep/b: x"]
+
+    def test_a_big_new_folder_is_looked_into_in_slices(self, tree: Tree) -> None:
+        for name in "abc":
+            tree.save(f"cam1/{name}", "x")
+        tree.clock.pass_(LONG_AGO)
+        tree.scan.hint(str(tree.layout.sidecars / "cam1"))
+        found = []
+        while tree.scan.busy:
+            tree.scan.look_again(0.0)
+            found.append(len(tree.jobs))
+        assert found == [1, 2, 3, 3]
 
     def test_a_moved_folder_is_forgotten_where_it_was_and_found_where_it_is(self, tree: Tree) -> None:
         for name in ("cam1/s1/a", "cam1/s1/b", "cam1/s10/c"):
@@ -294,6 +306,7 @@ class TestHints:
         tree.scan.hint(str(before))
         assert tree.jobs == ["cam1/s10/c: x"]
         tree.scan.hint(str(after), closed=True)
+        tree.scan.look_again(1.0)
         assert tree.jobs == ["cam1/s10/c: x", "cam2/s1/a: x", "cam2/s1/b: x"]
 
     def test_a_deleted_folder_is_forgotten_with_all_that_was_in_it(self, tree: Tree) -> None:
@@ -345,7 +358,7 @@ class TestUnreadable:
         for _ in range(4):
             tree.settled_walk()
             tree.clock.pass_(SETTLE)
-            tree.scan.look_again()
+            tree.scan.look_again(1.0)
         assert len(tree.told) == 1
         place, words = tree.told[0]
         assert place == "data/prept/_configs/cam1/a_clips.json"
@@ -360,13 +373,13 @@ class TestUnreadable:
         tree.hint("cam1/a", closed=True)
         assert tree.reads == ["cam1/a"]
         tree.clock.pass_(SETTLE / 2)
-        tree.scan.look_again()
+        tree.scan.look_again(1.0)
         tree.save("cam1/a", "x")
         tree.hint("cam1/a", closed=True)
         assert tree.jobs == ["cam1/a: x"]
         assert tree.told == []
         tree.clock.pass_(LONG_AGO)
-        tree.scan.look_again()
+        tree.scan.look_again(1.0)
         assert tree.told == []
 
     def test_while_it_is_half_saved_its_jobs_stand(self, tree: Tree) -> None:
@@ -381,9 +394,9 @@ class TestUnreadable:
             tree.save("cam1/a", text=text)
             tree.settled_walk()
             tree.clock.pass_(SETTLE)
-            tree.scan.look_again()
+            tree.scan.look_again(1.0)
             tree.clock.pass_(SETTLE)
-            tree.scan.look_again()
+            tree.scan.look_again(1.0)
         assert len(tree.told) == 2
         tree.save("cam1/a", "x")
         tree.settled_walk()
@@ -422,7 +435,7 @@ class TestUnreadable:
         for _ in range(5):
             tree.settled_walk()
             tree.clock.pass_(SETTLE)
-            tree.scan.look_again()
+            tree.scan.look_again(1.0)
         assert tree.told == [("data/prept/_configs/cam1/a_clips.json", "the share is away")]
         tree.broken = lambda path: None
         tree.settled_walk()
