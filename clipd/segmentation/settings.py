@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError, field_validator, model_validator
 
@@ -25,6 +25,7 @@ from clipd.segmentation.highlights.quality import Settings as QualitySettings
 from clipd.segmentation.highlights.windows import Settings as WindowSettings
 from clipd.segmentation.likeness import Settings as LikenessSettings
 from clipd.segmentation.profiles import PROFILES
+from clipd.segmentation.scenes import DETECTORS
 from clipd.segmentation.shots import Settings as ShotSettings
 
 
@@ -36,7 +37,8 @@ class Settings(Section):
     )
     profile: str = setting("default", f"A set of numbers for a kind of footage: {', '.join(PROFILES)}.")
     detectors: tuple[str, ...] = setting(
-        (), "Only cuts that these detectors found count; empty: all cuts that were looked for."
+        (),
+        f"Only cuts that these detectors found count (of {', '.join(DETECTORS)}, where they ran); empty: all cuts.",
     )
     excitement: Formula = setting(
         "weighted", "How loudness and motion join: weighted (a sum) or product (only what is loud and lively at once)."
@@ -59,6 +61,14 @@ class Settings(Section):
             raise ValueError(f"{name!r} is no profile; there are {', '.join(PROFILES)}")
         return name
 
+    @field_validator("detectors")
+    @classmethod
+    def _known_detectors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in DETECTORS:
+                raise ValueError(f"{name!r} is no detector; there are {', '.join(DETECTORS)}")
+        return names
+
     @model_validator(mode="after")
     def _goes_with_profile(self) -> Settings:
         _sections(self)
@@ -66,9 +76,10 @@ class Settings(Section):
 
 
 Chosen = TypeVar("Chosen", bound=Settings)
+"""Settings, or those of a job that has more of its own."""
 
 
-def applied(settings: Settings) -> Settings:
+def applied(settings: Chosen) -> Chosen:
     """`settings` with the numbers of their profile wherever the person set none."""
     return settings.model_copy(update=_sections(settings))
 
@@ -109,10 +120,14 @@ def with_overrides(settings: Chosen, overrides: Mapping[str, str]) -> Chosen:
 def _names(model: type[Section], above: str = "") -> Iterator[str]:
     """The path of every single setting."""
     for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        kinds = [
+            kind
+            for kind in (field.annotation, *get_args(field.annotation))
+            if isinstance(kind, type) and issubclass(kind, Section)
+        ]
+        for kind in kinds:
             yield from _names(kind, f"{above}{name}.")
-        else:
+        if not kinds:
             yield f"{above}{name}"
 
 
@@ -124,7 +139,9 @@ def _unknown(key: str, known: list[str]) -> str:
     same = [name for name in known if name.rpartition(".")[2] == last]
     tails = {name.rpartition(".")[2]: name for name in known}
     near = get_close_matches(key, known, n=3) or [tails[tail] for tail in get_close_matches(last, tails, n=3)]
-    words = ", ".join(dict.fromkeys([*same, *near])) or ", ".join(Settings.model_fields)
+    words = ", ".join(dict.fromkeys([*same, *near])) or ", ".join(
+        dict.fromkeys(name.partition(".")[0] for name in known)
+    )
     return f"there is no setting {key!r}; did you mean {words}?"
 
 

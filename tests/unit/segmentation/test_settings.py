@@ -56,6 +56,7 @@ def test_overrides_are_read_as_their_kind() -> None:
             "windows.min_seconds = '61': min_seconds (61) must not be above max_seconds (60)",
         ),
         ("profile", "circus", "'circus' is no profile; there are default, sport"),
+        ("detectors", "scene,magic", "'magic' is no detector; there are "),
         ("mode", "v3", "mode = 'v3': input should be 'v1' or 'v2'"),
     ],
 )

@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from clipd.media.door import Limits
 from clipd.segmentation.features import Features
 from clipd.segmentation.highlights.pipeline import Highlights, highlights
 from clipd.segmentation.settings import Settings, with_overrides
+from clipd.segmentation.survey import Settings as SurveySettings
+from clipd.segmentation.survey import survey
+from tests.footage import footage
 from tests.unit.segmentation.drawn import features, hard, random_features
 from tests.unit.segmentation.highlights import plain
 
@@ -21,8 +25,16 @@ def found(what: Features, **overrides: str) -> Highlights:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_step_gives_what_the_description_gives_when_read_by_loops(seed: int) -> None:
-    product = seed % 4 == 3
-    drawn = random_features(seed)
+    agrees(random_features(seed), product=seed % 4 == 3)
+
+
+@pytest.mark.footage
+@pytest.mark.parametrize("name", ["pyscenedetect_testvideo.mp4", "mdn_friday.mp4", "torchcodec_nasa_13013.mp4"])
+def test_so_it_is_with_what_real_videos_measure(name: str) -> None:
+    agrees(survey(footage(name), SurveySettings(), Limits(), lambda *_: None), product=False)
+
+
+def agrees(drawn: Features, product: bool) -> None:
     result = found(drawn, excitement="product" if product else "weighted")
     curve = plain.excitement(drawn, product)
     assert result.curve.values == pytest.approx(curve, abs=1e-12)
