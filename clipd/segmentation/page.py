@@ -19,24 +19,28 @@ from numpy.typing import NDArray
 from clipd.html import Templates
 from clipd.model.setting import Section, setting
 from clipd.segmentation import plot, stills
-from clipd.segmentation.debug import ClipEntry, Document, HighlightsDocument, WindowEntry
+from clipd.segmentation.debug import ClipEntry, DecisionEntry, Document, HighlightsDocument, WindowEntry
 from clipd.segmentation.features import Features
 
 QUIET_DB = 20.0
 """A curve of loudness that stays below this is not drawn to the full height, or silence would look like noise."""
 STILL_MOTION = 2.0
 """Likewise for the mean difference of pictures, 0..255: the noise of a camera in the dark stays below it."""
+LEAST_EXCITEMENT = 1.0
+"""Likewise for excitement: a deviation of one from the mean is nothing out of the ordinary."""
 LEAST_SECONDS = 0.001
 """A video of no length is drawn as if it had this."""
+STATIC_PICTURES = 9
+"""So many pictures of the film strip are seen on a page whose script does not run; they fill it on a screen."""
 LANES = 6
 """Clips that overlap lie in lanes below each other; beyond this many they cover each other."""
-DROPPED: Mapping[str, str] = {
-    "drop_overlap": "overlaps a better clip",
-    "drop_boring": "too little happens",
-    "drop_duplicate": "shows the same as a better clip",
-    "drop_quality": "enough better clips were found",
+DROPPED: Mapping[str, tuple[str, str]] = {
+    "drop_overlap": ("overlap a better one", "overlaps"),
+    "drop_boring": ("too little happens", "too little happens"),
+    "drop_duplicate": ("show the same as a better one", "shows the same as"),
+    "drop_quality": ("enough better ones", "enough better ones were found"),
 }
-"""Why a moment was dropped, in the words of the legend."""
+"""Why moments are dropped, in the legend's words, and why one is; where it lost to another, that one is named after."""
 CHANGES: Mapping[str, str] = {"fade-in": "fade in", "fade-out": "fade out", "dissolve": "dissolve"}
 """The gradual changes of shot; every other one is a cut."""
 
@@ -75,6 +79,8 @@ class Block:
     frames: str = ""
     dropped: str = ""
     """Why it was dropped, in a few words."""
+    group: str = ""
+    """All that were dropped for the same cause, in the legend's words."""
     lane: int = 0
     picture: str = ""
     """A data URL, or empty."""
@@ -104,8 +110,9 @@ class Frame:
 
     start_seconds: float
     end_seconds: float
-    at_seconds: float
     picture: str
+    shown_until: float | None
+    """Where it ends on a page whose script does not run, in seconds; None: it is not shown there."""
 
 
 def render(
@@ -120,7 +127,7 @@ def render(
 
     Args:
         video_name: what people call the video.
-        features: what was measured; only the curves and the times of frames are read.
+        features: what was measured; only its curves are read.
         document: what was decided.
         thumbnails: a JPEG picture (320x180) for the `clip_index` of each of the document's `final_clips`; one may be
             missing.
@@ -133,7 +140,8 @@ def render(
     settings = settings or Settings()
     summary = document.features_summary
     length = max(summary.duration_sec, LEAST_SECONDS)
-    kept, dropped = _clips(document, thumbnails, settings), _dropped(document)
+    kept = _clips(document, thumbnails, settings)
+    dropped = _dropped(document, kept)
     pictures = stills.spread(strip, settings.strip_pictures, 1000 * settings.strip_kilobytes)
     script = _templates().script("report.js.j2")
     return _templates().page(
@@ -147,15 +155,15 @@ def render(
         tracks=tuple(_tracks(features, document, length, settings)),
         anchors=_anchors(document),
         boundaries=_boundaries(document),
-        cuts=plot.changes(document.scene_cuts, "cut", features.frame_times),
-        gradual="".join(plot.changes(document.scene_cuts, kind, features.frame_times) for kind in CHANGES),
+        cuts=plot.changes(document.scene_cuts, "cut"),
+        gradual="".join(plot.changes(document.scene_cuts, kind) for kind in CHANGES),
         gradual_count=sum(cut.kind in CHANGES for cut in document.scene_cuts),
         black=plot.bands((span.start_sec, span.end_sec) for span in summary.black),
         still=plot.bands((span.start_sec, span.end_sec) for span in summary.freezes),
         kept=_laned(kept),
         ranked=kept,
         dropped=_laned(dropped),
-        counts=Counter(block.dropped for block in dropped).most_common(),
+        counts=Counter(block.group for block in dropped).most_common(),
         strip=tuple(_strip(pictures, length)),
         aspect=_aspect(pictures),
         clip_seconds=_covered(kept),
@@ -174,7 +182,9 @@ def clock(seconds: float, decimals: int = 0) -> str:
 
 
 def span(seconds: float) -> str:
-    """`0.4 s`, `18 s`, `3 min 20 s`, `2 h 5 min`: how long something is."""
+    """`0.04 s`, `0.4 s`, `18 s`, `3 min 20 s`, `2 h 5 min`: how long something is."""
+    if seconds < 0.095:
+        return f"{seconds:.2g} s"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -218,29 +228,34 @@ def _clip(clip: ClipEntry, rank: int, best: float, jpeg: bytes | None) -> Block:
     )
 
 
-def _dropped(document: Document) -> tuple[Block, ...]:
+def _dropped(document: Document, kept: Sequence[Block]) -> tuple[Block, ...]:
     """The windows that did not become clips, in order of time."""
     if not isinstance(document, HighlightsDocument):
         return ()
     report = document.filter_report
     steps = (report.overlap, report.boring, report.duplicate, report.quality)
     why = {one.clip_index: one for step in steps for one in step if one.action in DROPPED}
+    names = {window.clip_index: f"the better one at {clock(window.start_sec)}" for window in document.candidate_windows}
+    names.update({block.index: f"clip {block.rank}, which is better" for block in kept})
     found = [
-        _drop(window, DROPPED[why[window.clip_index].action], why[window.clip_index].reason)
+        _drop(window, why[window.clip_index], names)
         for window in document.candidate_windows
         if window.clip_index in why
     ]
     return tuple(sorted(found, key=lambda block: (block.start_seconds, block.index)))
 
 
-def _drop(window: WindowEntry, dropped: str, reason: str) -> Block:
+def _drop(window: WindowEntry, decision: DecisionEntry, names: Mapping[int, str]) -> Block:
+    group, words = DROPPED[decision.action]
+    rival = None if decision.related_clip_index is None else names.get(decision.related_clip_index)
     return Block(
         index=window.clip_index,
         start_seconds=window.start_sec,
         end_seconds=window.end_sec,
         quality=_share(window.quality),
-        reason=reason,
-        dropped=dropped,
+        reason=decision.reason,
+        dropped=f"{words} {rival}" if rival else words,
+        group=group,
     )
 
 
@@ -260,42 +275,53 @@ def _laned(blocks: Sequence[Block]) -> tuple[Block, ...]:
 
 
 def _tracks(features: Features, document: Document, length: float, settings: Settings) -> Iterator[Track]:
+    most = settings.curve_points
     if document.features_summary.has_sound and features.loudness is not None:
-        yield _track("loud", "Loudness", features.times, features.loudness, QUIET_DB, "dB", length, settings)
+        path = plot.curve(features.times, features.loudness, _top(features.loudness, QUIET_DB), length, most)
+        yield _track("loud", "Loudness", features.times, features.loudness, QUIET_DB, "dB", path)
     if features.frame_count:
-        yield _track("move", "Movement", features.times, features.motion, STILL_MOTION, "%", length, settings)
+        path = plot.curve(features.times, features.motion, _top(features.motion, STILL_MOTION), length, most)
+        yield _track("move", "Movement", features.times, features.motion, STILL_MOTION, "%", path)
     if isinstance(document, HighlightsDocument):
-        values = np.array(document.features_summary.excitement, dtype=np.float64)
-        times = np.arange(len(values), dtype=np.float64) * document.features_summary.step_sec
-        yield _track("heat", "Excitement", times, values, 1.0, "", length, settings)
+        times, values = _excitement(document)
+        points = [point for point, _ in _anchor_points(document)]
+        path = plot.curve(times, values, _top(values, LEAST_EXCITEMENT), length, most, points)
+        yield _track("heat", "Excitement", times, values, LEAST_EXCITEMENT, "%", path)
 
 
 def _track(
-    key: str,
-    label: str,
-    times: NDArray[np.float64],
-    values: NDArray[np.float64],
-    least_top: float,
-    unit: str,
-    length: float,
-    settings: Settings,
+    key: str, label: str, times: NDArray[np.float64], values: NDArray[np.float64], least: float, unit: str, path: str
 ) -> Track:
-    top = max(least_top, float(np.max(values, initial=0.0)))
-    highest = f", highest at {clock(float(times[int(np.argmax(values))]))}" if len(values) and values.max() > 0 else ""
-    path = plot.curve(times, values, top, length, settings.curve_points)
-    return Track(key, label, path, f"{label} over time{highest}", top, unit)
+    highest = f", highest at {clock(float(times[int(np.argmax(values))]))}" if np.any(values > 0) else ""
+    return Track(key, label, path, f"{label} over time{highest}", _top(values, least), unit)
+
+
+def _top(values: NDArray[np.float64], least: float) -> float:
+    """What the full height stands for."""
+    return max(least, float(np.max(values, initial=0.0)))
+
+
+def _excitement(document: HighlightsDocument) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The curve that was decided on: when (G,), in seconds, and how much (G,)."""
+    values = np.array(document.features_summary.excitement, dtype=np.float64)
+    return np.arange(len(values), dtype=np.float64) * document.features_summary.step_sec, values
+
+
+def _anchor_points(document: HighlightsDocument) -> Iterator[tuple[int, float]]:
+    """For each anchor the point of the grid that it lies at, and how exciting it is there."""
+    values, step = document.features_summary.excitement, document.features_summary.step_sec
+    for anchor in document.anchors if values else ():
+        point = min(len(values) - 1, round(anchor.time_sec / step))
+        yield point, values[point]
 
 
 def _anchors(document: Document) -> str:
     """Dots on the curve of excitement."""
     if not isinstance(document, HighlightsDocument):
         return ""
-    values, step = document.features_summary.excitement, document.features_summary.step_sec
-    top = max(1.0, *values) if values else 1.0
-    heights = [
-        values[min(len(values) - 1, round(anchor.time_sec / step))] if values else 0.0 for anchor in document.anchors
-    ]
-    return plot.dots((anchor.time_sec, height / top) for anchor, height in zip(document.anchors, heights, strict=True))
+    times, values = _excitement(document)
+    top = _top(values, LEAST_EXCITEMENT)
+    return plot.dots((float(times[point]), height / top) for point, height in _anchor_points(document))
 
 
 def _boundaries(document: Document) -> str:
@@ -307,9 +333,11 @@ def _boundaries(document: Document) -> str:
 
 def _strip(pictures: Sequence[tuple[float, bytes]], length: float) -> Iterator[Frame]:
     middles = [(one[0] + other[0]) / 2 for one, other in pairwise(pictures)]
-    starts, ends = [0.0, *middles], [*middles, length]
-    for (at, jpeg), start, end in zip(pictures, starts, ends, strict=False):
-        yield Frame(start, end, at, stills.data_url(jpeg))
+    borders = [0.0, *middles, length]
+    every = max(1, round(len(pictures) / STATIC_PICTURES))
+    for number, (_, jpeg) in enumerate(pictures):
+        until = borders[min(number + every, len(pictures))] if number % every == 0 else None
+        yield Frame(borders[number], borders[number + 1], stills.data_url(jpeg), until)
 
 
 def _aspect(pictures: Sequence[tuple[float, bytes]]) -> float:

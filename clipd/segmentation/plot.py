@@ -30,10 +30,20 @@ def peaks_kept(values: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     return np.unique(np.array(found, dtype=np.intp))
 
 
-def curve(times: NDArray[np.float64], values: NDArray[np.float64], top: float, end_seconds: float, most: int) -> str:
-    """The area under `values` (G,) at `times` (G,) in seconds; `top` reaches the top, the last value holds on."""
+def curve(
+    times: NDArray[np.float64],
+    values: NDArray[np.float64],
+    top: float,
+    end_seconds: float,
+    most: int,
+    keep: Sequence[int] = (),
+) -> str:
+    """The area under `values` (G,) at `times` (G,) in seconds; `top` reaches the top, the last value holds on.
+
+    At most `most` points are drawn, and those that `keep` names besides.
+    """
     values = np.nan_to_num(values, nan=0.0, posinf=top, neginf=0.0)
-    chosen = peaks_kept(values, most)
+    chosen = np.union1d(peaks_kept(values, most), np.array(keep, dtype=np.intp))
     heights = HEIGHT - HEIGHT * np.clip(values[chosen] / top, 0.0, 1.0)
     points = [f"{x:.2f},{y:.1f}" for x, y in zip(times[chosen], heights, strict=True) if x < end_seconds]
     if not points:
@@ -57,15 +67,14 @@ def bands(spans: Iterable[tuple[float, float]]) -> str:
     return "".join(f"M{start:.2f},0H{end:.2f}V{HEIGHT}H{start:.2f}z" for start, end in spans)
 
 
-def changes(cuts: Sequence[CutEntry], kind: str, frame_times: NDArray[np.float64]) -> str:
+def changes(cuts: Sequence[CutEntry], kind: str) -> str:
     """The cuts of `kind`: a hard one is a line, a fade rises or falls, a dissolve crosses over."""
-    return "".join(_change(cut, frame_times) for cut in cuts if cut.kind == kind)
+    return "".join(_change(cut) for cut in cuts if cut.kind == kind)
 
 
-def _change(cut: CutEntry, frame_times: NDArray[np.float64]) -> str:
+def _change(cut: CutEntry) -> str:
     end = cut.time_sec
-    known = cut.start_frame is not None and 0 <= cut.start_frame < len(frame_times)
-    start = float(frame_times[cut.start_frame]) if known else end
+    start = end if cut.start_sec is None else cut.start_sec
     match cut.kind:
         case "fade-in":
             return f"M{start:.2f},{HEIGHT}L{end:.2f},0V{HEIGHT}z"
