@@ -302,14 +302,19 @@ class Daemon:
         if lease.seems_held(claim):
             held = self._held.get(job.id)
             sighting = lease.heartbeat(claim)
+            silence = lease.silence_seconds(claim, self.config.claims)
             if held is None or held.sighting != sighting:
-                who = lease.holder(claim) or "somebody"
-                self._held[job.id] = Held(f"worked on by {who}", now + 1.0, settled=True, sighting=sighting, since=now)
+                why = f"worked on by {lease.holder(claim) or 'somebody'}"
+                if silence > self.config.claims.lease_seconds:
+                    why += f", whose claims.lease_seconds is longer: should it be gone, that shows after {silence:g} s"
+                    if held is None:
+                        logger.bind(job=job.id).warning("{}: {}", job.name, why)
+                self._held[job.id] = Held(why, now + 1.0, settled=True, sighting=sighting, since=now)
                 return
-            if now - held.since < self.config.claims.lease_seconds:
+            if now - held.since < silence:
                 held.until = now + 1.0
                 return
-            patience = self.config.claims.lease_seconds * 1.5
+            patience = silence * 1.5
         self._held.pop(job.id, None)
         self._taken += 1
         self._showing.begun(job)

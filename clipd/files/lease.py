@@ -25,6 +25,10 @@ from clipd.model.setting import Section, setting
 
 TAKE_OVER_PATIENCE_SECONDS = 0.3
 """Long enough to break the claim of a dead process of this machine and take it in the same call."""
+LONGEST_LEASE_SECONDS = 3600.0
+"""However long a lease another machine claims: after so much silence it is gone."""
+POLL_SECONDS = 0.05
+"""How often a claim that somebody holds is looked at while we wait for it."""
 
 
 class Settings(Section):
@@ -62,21 +66,23 @@ class Claim:
 def claimed(path: Path, settings: Settings, *, wait_seconds: float = TAKE_OVER_PATIENCE_SECONDS) -> Iterator[Claim]:
     """Hold the claim at `path` while the block runs.
 
+    Who waits for a whole lease also outwaits a dead machine whose lease was longer, for as long as that takes.
+
     Raises:
         Taken: somebody else holds it (and went on doing so for `wait_seconds`).
-        Deferred: the share does not let us claim, or machines disagree on the lease time.
+        Deferred: the share does not let us claim; or somebody holds it by another lease time, and we wait for less.
     """
     lease = SoftFileLease(
         path,
         lease_duration=settings.lease_seconds,
         heartbeat_interval=min(settings.heartbeat_seconds, settings.lease_seconds / 3),
         timeout=wait_seconds,
-        poll_interval=0.05,
+        poll_interval=POLL_SECONDS,
         thread_local=False,
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _acquire(lease, path, settings)
+        _acquire(lease, path, settings, wait_seconds)
     except Timeout:
         raise Taken(holder(path) or "somebody") from None
     except LeaseSettingsMismatch as error:
@@ -91,7 +97,7 @@ def claimed(path: Path, settings: Settings, *, wait_seconds: float = TAKE_OVER_P
             lease.release()
 
 
-def _acquire(lease: SoftFileLease, path: Path, settings: Settings) -> None:
+def _acquire(lease: SoftFileLease, path: Path, settings: Settings, wait_seconds: float) -> None:
     """Acquire, also where the filesystem cannot exchange two files (NFS, SMB): there filelock never takes over."""
     before, began = heartbeat(path), time.monotonic()
     try:
@@ -102,6 +108,26 @@ def _acquire(lease: SoftFileLease, path: Path, settings: Settings) -> None:
             raise
         _break(path, before)
         lease.acquire(timeout=TAKE_OVER_PATIENCE_SECONDS)
+    except LeaseSettingsMismatch:
+        # filelock refuses to judge a claim by a lease that its holder did not agree to; the longer of both, it did.
+        if wait_seconds < settings.lease_seconds:
+            raise
+        _outwait(path, silence_seconds(path, settings))
+        lease.acquire(timeout=TAKE_OVER_PATIENCE_SECONDS)
+
+
+def _outwait(path: Path, silence: float) -> None:
+    """Return when nobody holds the claim, after `silence` seconds by force. Raises `Timeout` at a heartbeat."""
+    judged, began = heartbeat(path), time.monotonic()
+    while judged is not None:
+        if time.monotonic() - began >= silence:
+            return _break(path, judged)
+        time.sleep(POLL_SECONDS)
+        seen = heartbeat(path)
+        if seen is not None and seen != judged:
+            raise Timeout(os.fspath(path))
+        judged = seen
+    return None
 
 
 def _break(path: Path, judged: Heartbeat) -> None:
@@ -120,6 +146,13 @@ def _break(path: Path, judged: Heartbeat) -> None:
         with suppress(ClipdError):
             atomic.link(aside, path)
     atomic.remove(aside)
+
+
+def silence_seconds(path: Path, settings: Settings) -> float:
+    """After how long without a heartbeat the claim at `path` may be taken over: the longer one of both leases."""
+    owner = SoftFileLease(path).owner
+    theirs = 0.0 if owner is None else owner.lease_duration or 0.0
+    return max(settings.lease_seconds, min(theirs, LONGEST_LEASE_SECONDS))
 
 
 def holder(path: Path) -> str | None:

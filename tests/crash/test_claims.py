@@ -56,6 +56,8 @@ FORGED: dict[str, Callable[[Path], object]] = {
     "a live process of this machine that is none of ours": lambda p: p.write_text(claim_text(socket.gethostname(), 1)),
     "a dead process of this machine": lambda p: p.write_text(claim_text(socket.gethostname(), dead_pid())),
     "another machine": lambda p: p.write_text(claim_text("elsewhere", 7)),
+    "another machine with a longer lease": lambda p: p.write_text(claim_text("elsewhere", 7, LEASE_SECONDS + 0.5)),
+    "another machine with a shorter lease": lambda p: p.write_text(claim_text("elsewhere", 7, LEASE_SECONDS / 2)),
     "tomorrow": future,
     "1970": past,
     "nothing": lambda p: p.write_bytes(b""),
@@ -85,7 +87,7 @@ def test_forged_claims_hold_a_clip_up_for_a_lease_time_at_most(tmp_path: Path) -
         while held_up():
             assert time.monotonic() < deadline, f"{held_up()}\n{daemon.log}"
             time.sleep(0.1)
-        # Machines that disagree on the lease time wait, and say why; here it is for ever.
+        # Machines that disagree on the lease time wait for the longer one, and say why; here it is very long.
         wait_until(lambda: "claims.lease_seconds" in daemon.log, "the disagreement to be named")
         assert made.clips(sidecar)[-1]["status"] == "Process"
     assert runs(made) == [1] * len(FORGED)

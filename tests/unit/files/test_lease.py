@@ -16,7 +16,17 @@ import pytest
 from filelock import SoftFileLease
 
 from clipd.errors import ClaimLost, Deferred
-from clipd.files.lease import Claim, Settings, Taken, claimed, heartbeat, holder, seems_held
+from clipd.files.lease import (
+    LONGEST_LEASE_SECONDS,
+    Claim,
+    Settings,
+    Taken,
+    claimed,
+    heartbeat,
+    holder,
+    seems_held,
+    silence_seconds,
+)
 
 SHORT = Settings(lease_seconds=1.0, heartbeat_seconds=0.05)
 
@@ -189,6 +199,43 @@ def test_machines_that_disagree_on_the_lease_time_wait_and_say_so(place: Path) -
     foreign_claim(place, lease_seconds=99.0)
     with pytest.raises(Deferred, match="claims.lease_seconds"), claimed(place, SHORT):
         pass
+
+
+@pytest.mark.parametrize(("theirs", "silence"), [(0.5, 1.0), (2.0, 2.0)])
+def test_where_machines_disagree_a_silent_claim_is_taken_over_after_the_longer_lease(
+    place: Path, theirs: float, silence: float
+) -> None:
+    foreign_claim(place, lease_seconds=theirs)
+    assert silence_seconds(place, SHORT) == silence
+    began = time.monotonic()
+    with claimed(place, SHORT, wait_seconds=1.5) as claim:
+        assert time.monotonic() - began >= silence
+        claim.check()
+        assert holder(place) == f"{socket.gethostname()}, process {os.getpid()}"
+    assert list(place.parent.iterdir()) == []
+
+
+def test_where_machines_disagree_a_claim_with_a_heartbeat_is_left_alone(place: Path) -> None:
+    foreign_claim(place, lease_seconds=1.5)
+    beating = threading.Timer(0.5, lambda: os.utime(place))
+    beating.start()
+    with pytest.raises(Taken, match="elsewhere"), claimed(place, SHORT, wait_seconds=1.5):
+        pass
+    beating.join()
+
+
+def test_where_machines_disagree_a_claim_that_is_let_go_is_had(place: Path) -> None:
+    foreign_claim(place, lease_seconds=60.0)
+    letting_go = threading.Timer(0.3, place.unlink)
+    letting_go.start()
+    with claimed(place, SHORT, wait_seconds=1.5) as claim:
+        claim.check()
+    letting_go.join()
+
+
+def test_a_lease_without_measure_holds_nobody_up_for_ever(place: Path) -> None:
+    foreign_claim(place, lease_seconds=1e12)
+    assert silence_seconds(place, SHORT) == LONGEST_LEASE_SECONDS
 
 
 def test_a_claim_that_was_removed_is_noticed(place: Path) -> None:
