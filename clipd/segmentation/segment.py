@@ -10,11 +10,12 @@ import numpy as np
 from clipd.segmentation import record
 from clipd.segmentation.cut import Cut
 from clipd.segmentation.debug import Document
+from clipd.segmentation.edges import edges
 from clipd.segmentation.features import Features
 from clipd.segmentation.highlights.excitement import Curve, excitement
 from clipd.segmentation.highlights.pipeline import Highlights, PicturesOf, Report, highlights
 from clipd.segmentation.settings import Settings, applied
-from clipd.segmentation.shots import Shots, spans
+from clipd.segmentation.shots import Shots, spans, trimmed
 from clipd.segmentation.suggestion import Suggestion, timecode
 
 
@@ -66,6 +67,8 @@ def _nothing(curve: Curve) -> Highlights:
 def _scenes(features: Features, cuts: Sequence[Cut], settings: Settings) -> Segmentation:
     curve = excitement(features, settings.excitement, settings.weights)
     found = spans(features, cuts, settings.shots)
+    if found:
+        found = trimmed(found, edges(features, cuts, settings.edges), settings.shots.min_seconds)
     suggestions = tuple(_suggestions(features, found, curve))
     document = record.of_scenes(features, cuts, settings, curve, found, suggestions)
     return Segmentation(suggestions, document, curve, None)

@@ -7,12 +7,13 @@ shortest length rose step by step, but then never beyond the longest length. A s
 result may exceed the longest length by less than the shortest.
 
 The frames of a gradual change belong to no shot, so no span begins or ends in one; inside a merged span they stay.
+Shots that are too short for a clip to begin or end with (a flash) are trimmed off the ends of merged spans.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from math import ceil
 
@@ -22,7 +23,7 @@ from pydantic import model_validator
 
 from clipd.model.setting import Section, setting
 from clipd.segmentation.cut import Cut
-from clipd.segmentation.edges import shots_of
+from clipd.segmentation.edges import Edges, shots_of
 from clipd.segmentation.features import Features
 
 ROUNDING_SECONDS = 1e-6
@@ -70,6 +71,28 @@ def spans(features: Features, cuts: Sequence[Cut], settings: Settings) -> tuple[
         for part in _split(first, last, times, settings.max_seconds)
     ]
     return tuple(_merged(parts, times, settings))
+
+
+def trimmed(found: Sequence[Shots], ways: Edges, min_seconds: float) -> tuple[Shots, ...]:
+    """`found` without the shots at their ends that no clip may begin or end with, where enough is left.
+
+    Args:
+        found: spans in order of time.
+        ways: at which frames a clip may begin and end.
+        min_seconds: what must be left.
+    """
+    return tuple(_trimmed(span, ways, min_seconds) for span in found)
+
+
+def _trimmed(span: Shots, ways: Edges, min_seconds: float) -> Shots:
+    at = int(np.searchsorted(ways.starts, span.start_frame, side="left"))
+    to = int(np.searchsorted(ways.ends, span.end_frame, side="right"))
+    if at == len(ways.starts) or to == 0:
+        return span
+    first, last = int(ways.starts[at]), int(ways.ends[to - 1])
+    if first > last or ways.seconds(first, last) < min_seconds - ROUNDING_SECONDS:
+        return span
+    return replace(span, start_frame=first, end_frame=last)
 
 
 def _split(first: int, last: int, times: NDArray[np.float64], max_seconds: float) -> list[Shots]:

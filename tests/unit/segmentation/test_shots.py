@@ -5,7 +5,9 @@ from itertools import pairwise
 import pytest
 
 from clipd.segmentation.cut import Cut
-from clipd.segmentation.shots import Settings, Shots, spans
+from clipd.segmentation.edges import Settings as EdgeSettings
+from clipd.segmentation.edges import edges
+from clipd.segmentation.shots import Settings, Shots, spans, trimmed
 from tests.unit.segmentation.drawn import features, gradual, hard, random_features
 
 
@@ -85,6 +87,16 @@ def test_spans_are_long_enough_in_order_and_begin_and_end_with_shots(seed: int) 
         assert span.part > 1 or span.start_frame in openings
     for one, other in pairwise(result):
         assert one.end_frame < other.start_frame
+
+
+def test_a_flash_is_trimmed_off_the_ends_of_a_span_where_enough_is_left() -> None:
+    cuts = (hard(5), hard(300), hard(990))
+    drawn = features(40, cuts=cuts)
+    ways = edges(drawn, cuts, EdgeSettings())
+    found = spans(drawn, cuts, Settings())
+    assert [(span.start_frame, span.end_frame) for span in found] == [(0, 299), (300, 999)]
+    assert [(span.start_frame, span.end_frame) for span in trimmed(found, ways, 5)] == [(5, 299), (300, 989)]
+    assert trimmed(found, ways, 12)[0] == found[0]
 
 
 def test_no_frames_give_no_spans() -> None:
