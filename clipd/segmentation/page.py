@@ -30,6 +30,8 @@ LEAST_EXCITEMENT = 1.0
 """Likewise for excitement: a deviation of one from the mean is nothing out of the ordinary."""
 LEAST_SECONDS = 0.001
 """A video of no length is drawn as if it had this."""
+FAIR_QUALITY = 0.3
+"""Clips are coloured by their share of the best one's quality, or of this: the best of a dull video is not good."""
 STATIC_PICTURES = 9
 """So many pictures of the film strip are seen on a page whose script does not run; they fill it on a screen."""
 LANES = 6
@@ -72,7 +74,7 @@ class Block:
     """0..1."""
     reason: str
     shade: float = 0.0
-    """Its quality as a share of the best clip's, 0..1: how it is coloured."""
+    """How it is coloured: 0 (weak) to 1 (best)."""
     rank: int = 0
     """1 is the best clip; 0: dropped."""
     name: str = ""
@@ -207,7 +209,7 @@ def _clips(document: Document, thumbnails: Mapping[int, bytes], settings: Settin
     best_first = sorted(document.final_clips, key=lambda clip: (-clip.quality, clip.start_sec, clip.clip_index))
     chosen = {clip.clip_index: thumbnails[clip.clip_index] for clip in best_first if clip.clip_index in thumbnails}
     pictures = stills.fitted(chosen, 1000 * settings.clip_kilobytes)
-    best = _share(best_first[0].quality) if best_first else 0.0
+    best = max(FAIR_QUALITY, _share(best_first[0].quality)) if best_first else FAIR_QUALITY
     return tuple(
         _clip(clip, rank, best, pictures.get(clip.clip_index)) for rank, clip in enumerate(best_first, start=1)
     )
@@ -220,7 +222,7 @@ def _clip(clip: ClipEntry, rank: int, best: float, jpeg: bytes | None) -> Block:
         end_seconds=clip.end_sec,
         quality=_share(clip.quality),
         reason=clip.reason,
-        shade=_share(clip.quality) / best if best else 1.0,
+        shade=_share(clip.quality) / best,
         rank=rank,
         name=clip.name,
         frames=f"{clip.start_frame}-{clip.end_frame}",

@@ -99,6 +99,16 @@ def test_the_best_clip_comes_first_and_is_called_1_on_the_timeline() -> None:
     assert [best.reason in title for title in titles] == [True]
 
 
+def test_the_best_of_a_dull_video_is_not_coloured_as_good() -> None:
+    document = segment(match(), V2).document
+    shades = []
+    for best in (0.9, 0.03):
+        clips = tuple(replace(clip, quality=best) for clip in document.final_clips)
+        source = page(document=replace(document, final_clips=clips)).source
+        shades.append({float(shade) for shade in re.findall(r"--shade:([\d.]+)", source)})
+    assert shades == [{1.0}, {0.1}]
+
+
 def test_every_window_is_a_link_to_its_card_or_to_why_it_was_dropped() -> None:
     document = segment(match(), V2).document
     assert isinstance(document, HighlightsDocument)
