@@ -22,6 +22,8 @@ from clipd.media.door import words_of
 
 GATHERED_SECONDS: Final = 0.5
 """How much sound is mixed down at a time."""
+FULL_SCALE: Final = np.float32(1 << 15)
+"""Of 16-bit samples; for them, unlike for float ones, the library weighs channels so that nothing is clipped."""
 CLOCK_RESET_SECONDS: Final = 10
 """A step back of at least this much is a clock that was set, not sound that overlaps."""
 
@@ -35,9 +37,9 @@ class Heard:
 
 
 class Ear:
-    """Mixes the frames of one audio track down to mono at `rate` Hz.
+    """Mixes the frames of one audio track down to mono at `rate` Hz, as `ffmpeg -ac 1` does: stereo is (L + R) / 2.
 
-    All channels count alike, as FFmpeg mixes them. What the library cannot mix is left out; `warnings` say so.
+    What the library cannot mix is left out; `warnings` say so.
     """
 
     def __init__(self, stream: AudioStream, rate: int) -> None:
@@ -128,7 +130,7 @@ class Ear:
 
     def _mix(self, gathered: AudioFrame | None) -> None:
         if self._resampler is None:
-            self._resampler = AudioResampler("flt", "mono", self._rate)
+            self._resampler = AudioResampler("s16", "mono", self._rate)
         try:
             mixed: Sequence[AudioFrame | None] = self._resampler.resample(gathered)
         except (av.error.FFmpegError, ValueError) as error:
@@ -137,6 +139,6 @@ class Ear:
         for block in mixed:
             # Where there is nothing to convert, the library hands back what it is given, at the end nothing.
             if block is not None:
-                samples = block.to_ndarray()[0]
+                samples = block.to_ndarray()[0].astype(np.float32) / FULL_SCALE
                 self._heard.append(Heard(self._begin + self._given / self._rate, samples))
                 self._given += len(samples)

@@ -54,10 +54,9 @@ class Loudness:
         if not self._first <= first <= last < self._first + self._longest * CELLS_PER_SECOND:
             self.lost_seconds += len(heard.samples) / self._rate
             return
-        # Broken float sound may hold anything.
-        energy = np.square(np.nan_to_num(heard.samples, nan=0.0, posinf=0.0, neginf=0.0), dtype=np.float64)
+        energy = np.square(heard.samples)
         borders = np.ceil(np.arange(first, last + 1) * cell).astype(np.int64) - at
-        sums = np.add.reduceat(energy, np.maximum(borders, 0))
+        sums = np.add.reduceat(energy, np.maximum(borders, 0), dtype=np.float64)
         missing = last + 1 - self._first - len(self._energy)
         if missing > 0:
             self._energy.frombytes(bytes(8 * missing))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ from clipd.media.probe import NoVideo, SourceInfo, probe
 from clipd.model.setting import Section, setting
 from clipd.segmentation.black import Black
 from clipd.segmentation.black import Settings as BlackSettings
+from clipd.segmentation.cut import Cut
 from clipd.segmentation.features import Features
 from clipd.segmentation.freeze import Freeze
 from clipd.segmentation.freeze import Settings as FreezeSettings
@@ -178,12 +180,18 @@ class _Measures:
             motion=motion,
             loudness_z=np.zeros(len(grid)) if loudness is None else z_scores(loudness),
             motion_z=z_scores(motion),
-            cuts=tuple(sorted((cut for each in self._detectors for cut in each.finish()), key=lambda cut: cut.frame)),
+            cuts=self._cuts(np.append(times, end)),
             black=stretches(self._black.finish(frames, end), times, end),
             freezes=stretches(self._freeze.finish(frames, end), times, end),
             pictures=self._gallery.finish(len(grid)),
             warnings=tuple(self._warnings(info, viewing, loudness)),
         )
+
+    def _cuts(self, times: Curve) -> tuple[Cut, ...]:
+        """All cuts by frame; `times` (N + 1,) are exact, while what passed may have told them only nearly."""
+        found = (cut for detector in self._detectors for cut in detector.finish())
+        exact = (replace(cut, seconds=float(times[cut.frame])) for cut in found)
+        return tuple(sorted(exact, key=lambda cut: cut.frame))
 
     def _warnings(self, info: SourceInfo | None, viewing: Viewing, loudness: Curve | None) -> Iterator[str]:
         if info is None:
