@@ -15,9 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from av import VideoFrame
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from clipd.clock import stamp
@@ -164,22 +162,22 @@ def analyse(
     Raises:
         MediaError, Rejected: as `survey` does.
     """
-    features = feature_cache.features_of(path, settings.survey, limits, cache, checkpoint, threads=threads)
+    features = feature_cache.features_of(path, _measures(settings), limits, cache, checkpoint, threads=threads)
     try:
         info = probe(path, limits)
         film = Film(path, info, frame_index.load(path, info, limits, cache), limits, threads)
         features = replace(features, warnings=(*features.warnings, *film.warnings(features)))
     except NoVideo:
         film = None
-    found = segment(features, settings, lambda numbers: _pictures(features, numbers))
+    found = segment(features, settings)
     return Analysis(path, features, found, settings, film)
 
 
-def _pictures(features: Features, numbers: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
-    """For each frame number the small grey picture that was kept nearest to it."""
-    for number in numbers:
-        nearest = round(float(features.frame_times[number]) / features.step_seconds)
-        yield features.pictures[min(nearest, len(features.pictures) - 1)]
+def _measures(settings: Settings) -> SurveySettings:
+    """What is measured: with every detector whose cuts are to count."""
+    scenes = settings.survey.scenes
+    wanted = tuple(dict.fromkeys((*scenes.detectors, *settings.detectors)))
+    return settings.survey.model_copy(update={"scenes": scenes.model_copy(update={"detectors": wanted})})
 
 
 def entries(analysis: Analysis, source_path: str, now: datetime) -> list[dict[str, Any]]:

@@ -156,6 +156,9 @@ class HighlightsDocument:
     config: dict[str, Any]
     features_summary: FeaturesSummary
     scene_cuts: tuple[CutEntry, ...]
+    """Those that the numbers count."""
+    shot_cuts: tuple[CutEntry, ...]
+    """Where shots change, by the detector that tells best."""
     anchors: tuple[AnchorEntry, ...]
     top_boundaries: tuple[BoundaryEntry, ...]
     candidate_windows: tuple[WindowEntry, ...]
@@ -171,6 +174,9 @@ class ScenesDocument:
     config: dict[str, Any]
     features_summary: FeaturesSummary
     scene_cuts: tuple[CutEntry, ...]
+    """Those that the numbers count."""
+    shot_cuts: tuple[CutEntry, ...]
+    """Where shots change, by the detector that tells best."""
     spans: tuple[SceneSpanEntry, ...]
     final_clips: tuple[ClipEntry, ...]
     statistics: dict[str, int | float]

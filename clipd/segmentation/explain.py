@@ -117,7 +117,7 @@ def _is_full(anchors: Sequence[AnchorEntry], document: HighlightsDocument, numbe
 def _change_at(document: Document, seconds: float) -> CutEntry | None:
     """The gradual change that a moment lies in."""
     return next(
-        (cut for cut in document.scene_cuts if cut.start_sec is not None and cut.start_sec <= seconds < cut.time_sec),
+        (cut for cut in document.shot_cuts if cut.start_sec is not None and cut.start_sec <= seconds < cut.time_sec),
         None,
     )
 

@@ -58,7 +58,10 @@ class Features:
             "loudness_z": _rounded(self.loudness_z),
             "motion": _rounded(self.motion),
             "motion_z": _rounded(self.motion_z),
-            "cuts": [asdict(cut) for cut in self.cuts],
+            "cuts": {
+                name: [asdict(cut) for cut in self.cuts if cut.detector == name]
+                for name in dict.fromkeys(cut.detector for cut in self.cuts)
+            },
             "black": [asdict(stretch) for stretch in self.black],
             "freezes": [asdict(stretch) for stretch in self.freezes],
             "warnings": list(self.warnings),

@@ -25,6 +25,7 @@ from clipd.segmentation.features import Features
 from clipd.segmentation.highlights.excitement import Curve, has_sound
 from clipd.segmentation.highlights.filters import Decision
 from clipd.segmentation.highlights.pipeline import Highlights
+from clipd.segmentation.scenes import DEFAULT
 from clipd.segmentation.settings import Settings
 from clipd.segmentation.shots import Shots
 from clipd.segmentation.suggestion import Suggestion
@@ -39,6 +40,7 @@ def of_highlights(features: Features, cuts: Sequence[Cut], settings: Settings, f
         config=settings.model_dump(mode="json"),
         features_summary=_summary(features, found.curve),
         scene_cuts=_cuts(features, cuts),
+        shot_cuts=_cuts(features, shot_cuts(features)),
         anchors=tuple(
             AnchorEntry(anchor.seconds, anchor.score, anchor.loudness_z, anchor.motion_z, anchor.kind)
             for anchor in found.anchors
@@ -104,6 +106,7 @@ def of_scenes(
         config=settings.model_dump(mode="json"),
         features_summary=_summary(features, curve),
         scene_cuts=_cuts(features, cuts),
+        shot_cuts=_cuts(features, shot_cuts(features)),
         spans=tuple(
             SceneSpanEntry(index, span.start_frame, span.end_frame, span.count, span.part, span.parts)
             for index, span in enumerate(spans)
@@ -135,6 +138,12 @@ def _mean(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
 
 def _spans(stretches: Sequence[Stretch]) -> tuple[SpanEntry, ...]:
     return tuple(SpanEntry(stretch.start_seconds, stretch.end_seconds) for stretch in stretches)
+
+
+def shot_cuts(features: Features) -> tuple[Cut, ...]:
+    """The changes of shot as people see them: the default detector's, or all where it did not run."""
+    found = tuple(cut for cut in features.cuts if cut.detector == DEFAULT)
+    return found or features.cuts
 
 
 def _cuts(features: Features, cuts: Sequence[Cut]) -> tuple[CutEntry, ...]:

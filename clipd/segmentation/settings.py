@@ -37,8 +37,9 @@ class Settings(Section):
     )
     profile: str = setting("default", f"A set of numbers for a kind of footage: {', '.join(PROFILES)}.")
     detectors: tuple[str, ...] = setting(
-        (),
-        f"Only cuts that these detectors found count (of {', '.join(DETECTORS)}, where they ran); empty: all cuts.",
+        ("scene",),
+        f"The detectors (of {', '.join(DETECTORS)}) whose cuts the numbers of both modes count; clips keep clear of "
+        "the cuts of all that ran. Empty: all cuts count.",
     )
     excitement: Formula = setting(
         "weighted", "How loudness and motion join: weighted (a sum) or product (only what is loud and lively at once)."

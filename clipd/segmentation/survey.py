@@ -51,7 +51,7 @@ class _Scenes(Section):
     """Which detectors look for cuts, and how."""
 
     detectors: tuple[str, ...] = setting(
-        ("scene",), f"The detectors that run, all in the same pass: any of {', '.join(DETECTORS)}."
+        ("shots", "scene"), f"The detectors that run, all in the same pass: any of {', '.join(DETECTORS)}."
     )
 
     @field_validator("detectors")

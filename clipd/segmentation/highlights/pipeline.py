@@ -69,7 +69,7 @@ def highlights(
 
     Args:
         features: what was measured.
-        cuts: the changes of shot that count, by frame.
+        cuts: the changes of shot that the numbers count, by frame; no clip shows a glimpse past any of the features'.
         settings: the numbers of every step, a profile's applied.
         pictures_of: gives pictures for the removal of near-duplicates, in place of those that the features hold.
     """
@@ -84,10 +84,10 @@ def highlights(
     apart = filters.kept(candidates, overlap)
     boring = filters.boring(apart, curve, settings.filters)
     lively = filters.kept(apart, boring)
-    ways = edges(features, cuts, settings.edges)
+    ways = edges(features, features.cuts, settings.edges)
     frames = {one.index: _frames(one, ways, settings) for one in lively}
     look = pictures_of or _kept_pictures(features)
-    looks = {} if look is None else _looks(frames, features, cuts, look, settings.likeness)
+    looks = {} if look is None else _looks(frames, features, look, settings.likeness)
     duplicate = filters.duplicate(lively, looks, settings.likeness)
     different = filters.kept(lively, duplicate)
     best = filters.target(different, settings.filters)
@@ -98,7 +98,7 @@ def highlights(
         places,
         candidates,
         Report(overlap, boring, duplicate, best),
-        tuple(zip(left, _suggestions(left, frames, ways, cuts), strict=True)),
+        tuple(zip(left, _suggestions(left, frames, ways, features.cuts), strict=True)),
     )
 
 
@@ -118,14 +118,14 @@ def _frames(one: Candidate, ways: Edges, settings: Settings) -> tuple[int, int]:
 
 
 def _looks(
-    frames: Frames, features: Features, cuts: Sequence[Cut], pictures_of: PicturesOf, settings: LikenessSettings
+    frames: Frames, features: Features, pictures_of: PicturesOf, settings: LikenessSettings
 ) -> dict[int, list[Look]]:
     """What the windows look like at evenly spread frames; flat pictures are left out."""
     if settings.distance < 0:
         return {}
     wanted = {index: _spread(first, last, features, settings.frames) for index, (first, last) in frames.items()}
     asked = sorted({frame for chosen in wanted.values() for frame in chosen})
-    shot_starts = [first for first, _ in shots_of(cuts, features.frame_count)]
+    shot_starts = [first for first, _ in shots_of(features.cuts, features.frame_count)]
     looks = {}
     for frame, picture in zip(asked, pictures_of(asked), strict=True):
         hashed = None if picture is None else hash_of(picture, settings)

@@ -15,4 +15,7 @@ DETECTORS: Final[dict[str, type[Detector]]] = {
     detector.name: detector for detector in (Shots, Scene, Content, Adaptive, Gradual)
 }
 
-__all__ = ["DETECTORS", "Detector"]
+DEFAULT: Final = Shots.name
+"""The one that finds most shots as people see them; the others are measures of old, and recipes."""
+
+__all__ = ["DEFAULT", "DETECTORS", "Detector"]

@@ -55,6 +55,7 @@ def test_the_debug_file_has_the_keys_of_its_contract() -> None:
         "config",
         "features_summary",
         "scene_cuts",
+        "shot_cuts",
         "anchors",
         "top_boundaries",
         "candidate_windows",
