@@ -179,7 +179,7 @@ class Daemon:
         self._hand_out()
         self._watch_over()
         self._beat()
-        self._steering.obey()
+        self._steering.obey(self._share_offset)
         token = (self.scan.changes, len(self._held), self._pool.running, self._steering.gate.why)
         self._showing.page(self._situation, token, busy=bool(self._pool.running))
         self._sweep_on()
@@ -401,6 +401,7 @@ class Daemon:
             host=self.host,
             reserve=self.config.space.reserve,
             held_back=self._steering.gate.why,
+            share_offset=self._share_offset,
         )
 
     def _why_waiting(self, job: Job) -> tuple[str, float | None]:
@@ -417,6 +418,7 @@ class Daemon:
             if now < self._next_sweep:
                 return
             self._next_sweep = now + max(BEAT_SECONDS, min(SWEEP_SECONDS, grace))
+            self._showing.forget_gone(self._share_offset)
             self._sweep = sweep(
                 self.layout,
                 self.config.claims,

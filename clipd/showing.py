@@ -16,7 +16,7 @@ from clipd.errors import ClipdError
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.report import history, metrics
-from clipd.report.health import Health, Work, write_health
+from clipd.report.health import Health, Work, forget_gone, write_health
 from clipd.report.history import Ending, History
 from clipd.report.pages import Pages, Settings
 from clipd.report.snapshot import Observer, Situation
@@ -78,6 +78,13 @@ class Showing:
         except (ClipdError, OSError) as error:
             logger.warning("the share cannot be written: {}", error)
             return None
+
+    def forget_gone(self, share_offset: float) -> None:
+        """Remove the last words of daemons that are long gone; `share_offset` is the share's clock minus ours, in s."""
+        try:
+            forget_gone(self._layout, share_offset, self._host)
+        except ClipdError as error:
+            logger.warning("notes of former daemons stay for now: {}", error)
 
     def page(self, situation: Callable[[], Situation], token: object, *, busy: bool) -> None:
         """Write the status page and the metrics, when `token` differs from last time or the last ones are old."""

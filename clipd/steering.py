@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from loguru import logger
@@ -20,12 +21,14 @@ from clipd.delivery.herald import Count, Herald
 from clipd.delivery.hooks import News
 from clipd.delivery.orders import Carried, Desk
 from clipd.errors import ClipdError, Deferred, Rejected
+from clipd.files.atomic import translated
+from clipd.files.walk import Look, look
 from clipd.intake.gate import Gate, gate_of
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.report.health import read_healths
 from clipd.tree import control
-from clipd.tree.control import Controls, Order
+from clipd.tree.control import Controls, Order, Verb
 from clipd.tree.layout import Layout
 from clipd.worker.errand import Errand
 
@@ -71,6 +74,7 @@ class Steering:
         self._controls = Controls()
         self._next_look = self._next_lay_back = self._next_try = self._next_retention = 0.0
         self._seen: tuple[Order, ...] = ()
+        self._retried: Look | None = None
         self._tried: dict[str, int] = {}
         self._trouble = ""
         self._herald = Herald(config.hooks, clock)
@@ -85,6 +89,7 @@ class Steering:
             self._next_look = now + seconds
             try:
                 self._controls = control.look(self._layout, self._config.watch.ignore)
+                self._hear_of_retries()
                 self._trouble = ""
             except ClipdError as error:
                 if self._trouble != str(error):
@@ -95,12 +100,24 @@ class Steering:
         if (former.shut, former.stop) != (self.gate.shut, self.gate.stop):
             logger.info("new work waits: {}", self.gate.why) if self.gate.shut else logger.info("new work starts again")
 
-    def obey(self) -> None:
-        """Have orders carried out and outputs that are too old removed, beside the queue."""
+    def _hear_of_retries(self) -> None:
+        """Another daemon may have carried out an order about a clip that waits in this one's memory."""
+        with translated(f"looking at {self._layout.retried}"):
+            seen = look(self._layout.retried)
+        if seen != self._retried:
+            self._retried = seen
+            self._tell(Carried("", frozenset(control.retried(self._layout))))
+
+    def obey(self, share_offset: float) -> None:
+        """Have orders carried out and outputs that are too old removed, beside the queue.
+
+        Args:
+            share_offset: the share's clock minus ours, in seconds.
+        """
         now = self._clock.monotonic()
         if now >= self._next_lay_back:
             self._next_lay_back = now + LAY_BACK_SECONDS
-            self._lay_back()
+            self._lay_back(share_offset)
         if not self._clerk.busy and (self._controls.orders or (self._tried and now >= self._next_try)):
             self._next_try = now + AGAIN_SECONDS
             self._seen, self._controls = self._controls.orders, replace(self._controls, orders=())
@@ -153,6 +170,9 @@ class Steering:
         self._herald.stop(seconds)
         for errand in (self._clerk, self._keeper):
             errand.stop(PARTING_SECONDS)
+        if not self._clerk.busy:
+            with suppress(ClipdError):  # else the next daemon finds out by itself
+                control.give_back(self._layout, self._daemon)
         count = self._herald.count
         if count.failed or count.dropped:
             logger.warning("hooks: {} delivered, {} failed, {} dropped", count.delivered, count.failed, count.dropped)
@@ -190,13 +210,15 @@ class Steering:
             control.close(self._layout, order, f"it could not be carried out: {error}")
         else:
             logger.info("order {}: {}", name, carried.words)
+            if order.verb is Verb.RETRY and carried.jobs:
+                control.tell_retried(self._layout, carried.jobs)
             control.close(self._layout, order)
             self._tell(carried)
         self._tried.pop(name, None)
 
-    def _lay_back(self) -> None:
+    def _lay_back(self, share_offset: float) -> None:
         try:
-            alive = {self._daemon, *(health.daemon for health in read_healths(self._layout))}
+            alive = {self._daemon, *(health.daemon for health in read_healths(self._layout, share_offset))}
             control.lay_back(self._layout, alive)
         except ClipdError as error:
             logger.warning("orders of other daemons cannot be looked for: {}", error)

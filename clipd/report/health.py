@@ -5,21 +5,30 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from bisect import bisect_left
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from clipd.files import atomic
+from clipd.files.ability import try_folder
+from clipd.files.atomic import translated
 from clipd.model.job import Job
 from clipd.model.outcome import Verdict
 from clipd.tree.layout import Layout
 
 STALE_SECONDS = 30.0
 """A daemon that has said nothing for this long is taken to be gone."""
+SLACK_SECONDS = 5.0
+"""How far in the future a fresh note may be stamped before the clocks are in doubt."""
+FORMER_SECONDS = 600.0
+"""How long the note of a daemon that was killed is kept where another one has taken its place on the same machine."""
+GONE_SECONDS = 7 * 86400.0
+"""How long it is kept where none has: so long people see that a machine fell silent."""
 JOB_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 """The steps in which the time that clips took is counted."""
 CAMERAS_COUNTED = 50
@@ -56,6 +65,7 @@ class Health:
     daemon: str
     version: str
     at: str
+    """When it said so, by its own clock."""
     workers: int
     running: list[str]
     waiting: dict[str, str]
@@ -76,10 +86,13 @@ class Health:
     hooks_dropped: int = 0
     """News that a hook was too slow to be told."""
 
+    age_seconds: float = 0.0
+    """How long ago that was by the share's own clock, as `read_notes` found out; the writer's clock may be off."""
+
     @property
-    def age_seconds(self) -> float:
-        """How long ago that was."""
-        return (datetime.now(UTC) - _moment(self.at)).total_seconds()
+    def alive(self) -> bool:
+        """Has it said something lately?"""
+        return self.age_seconds < STALE_SECONDS
 
 
 def write_health(path: Path, health: Health) -> None:
@@ -88,29 +101,52 @@ def write_health(path: Path, health: Health) -> None:
     atomic.write(path, json.dumps(_NOTE.dump_python(health)).encode(), durable=False)
 
 
-def read_healths(layout: Layout) -> list[Health]:
-    """The notes of all daemons that are alive."""
-    return [health for health in read_notes(layout) if health.age_seconds < STALE_SECONDS]
+def read_healths(layout: Layout, share_offset: float | None = None) -> list[Health]:
+    """The notes of all daemons that are alive; the arguments are those of `read_notes`."""
+    return [health for health in read_notes(layout, share_offset) if health.alive]
 
 
-def read_notes(layout: Layout) -> list[Health]:
-    """The notes of all daemons, also of those that are gone without having said so."""
+def read_notes(layout: Layout, share_offset: float | None = None) -> list[Health]:
+    """The notes of all daemons, also of those that are gone without having said so.
+
+    Args:
+        layout: the tree.
+        share_offset: the share's clock minus ours, in seconds. None where it is not known: then a file is made on the
+            share to learn it, but only when the stamp of a note leaves a doubt whether its writer is alive.
+    """
     found = []
-    folder = layout.heartbeat("x").parent
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+    for path in _notes(layout):
         with suppress(OSError, ValueError, TypeError):
+            age = time.time() - path.stat().st_mtime
             health = _NOTE.validate_json(path.read_bytes())
-            _moment(health.at)
-            found.append(health)
-    return found
+            datetime.fromisoformat(health.at)
+            found.append((age, health))
+    if share_offset is None:
+        in_doubt = any(not -SLACK_SECONDS < age < STALE_SECONDS for age, _ in found)
+        share_offset = try_folder(layout.state).clock_offset if in_doubt else 0.0
+    return [replace(health, age_seconds=max(0.0, age + share_offset)) for age, health in found]
+
+
+def forget_gone(layout: Layout, share_offset: float, host: str) -> None:
+    """Remove the notes of daemons that are long gone, and of former ones on `host`, where one runs that is alive.
+
+    Raises:
+        ClipdError: the share does not let us.
+    """
+    for path in _notes(layout):
+        with translated(f"looking at {path}"):
+            silent = time.time() + share_offset - path.stat().st_mtime
+        of_this_host = path.name.startswith(f"{host}.") and path.name.count(".") == host.count(".") + 2
+        if silent > (FORMER_SECONDS if of_this_host else GONE_SECONDS):
+            atomic.remove(path)
+
+
+def _notes(layout: Layout) -> list[Path]:
+    folder = layout.heartbeat("x").parent
+    return sorted(folder.glob("*.json")) if folder.is_dir() else []
 
 
 _NOTE = TypeAdapter(Health)
-
-
-def _moment(at: str) -> datetime:
-    moment = datetime.fromisoformat(at)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def notify(words: str) -> None:

@@ -11,7 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from clipd import __version__
@@ -196,6 +196,8 @@ class Situation:
     reserve: int
     held_back: str = ""
     """Why no new clip is begun at all; a job that waits for this alone waits for its turn."""
+    share_offset: float = 0.0
+    """The share's clock minus ours, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -221,9 +223,9 @@ class Observer:
             self._census = _count(layout, scan)
         census = self._census
         self._history.refresh(now)
-        notes = read_notes(layout)
-        machines = _machines(notes)
-        alive = [note for note in notes if note.age_seconds < STALE_SECONDS]
+        notes = read_notes(layout, there.share_offset)
+        machines = _machines(notes, now)
+        alive = [note for note in notes if note.alive]
         at_work = {job.id for job in there.running}.union(*(note.running for note in alive))
         running_jobs = sorted((job for job in scan.jobs if job.id in at_work), key=lambda job: job.order)
         queue = _queue(there, at_work, alive)
@@ -315,20 +317,20 @@ def _running(layout: Layout, job: Job) -> Running:
     )  # fmt: skip
 
 
-def _machines(notes: list[Health]) -> tuple[Machine, ...]:
+def _machines(notes: list[Health], now: datetime) -> tuple[Machine, ...]:
     """The daemons, without those that are gone since long or were started anew on the same machine."""
-    alive = {note.host for note in notes if note.age_seconds < STALE_SECONDS}
+    alive = {note.host for note in notes if note.alive}
     return tuple(
-        _machine(note)
+        _machine(note, now)
         for note in notes
         if note.age_seconds < (STALE_SECONDS if note.host in alive else GONE_SHOWN_SECONDS)
     )
 
 
-def _machine(note: Health) -> Machine:
-    age = note.age_seconds
+def _machine(note: Health, now: datetime) -> Machine:
+    heard = stamp(now - timedelta(seconds=note.age_seconds))
     return Machine(
-        note.host, note.pid, note.version, note.at, max(0.0, round(age, 1)), age < STALE_SECONDS, note.workers,
+        note.host, note.pid, note.version, heard, round(note.age_seconds, 1), note.alive, note.workers,
         len(note.running), note.events, tuple(note.cameras), note.started_at, note.scanned_at, note.scan_seconds,
         note.work,
     )  # fmt: skip

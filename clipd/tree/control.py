@@ -12,12 +12,15 @@ the end is forgiven, because some desktops add it unseen; case does not matter i
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from clipd.errors import ClipdError
 from clipd.files import atomic
@@ -28,6 +31,9 @@ UNKNOWN = ".unknown"
 """Ends the name of an order that could not be carried out."""
 FORGIVEN = ".txt"
 CONTENT_BYTES = 1024
+RETRIED_KEPT = 10_000
+"""How many retried jobs are remembered for daemons that have not looked yet; no more wait in one memory in practice."""
+RETRIED_BYTES = 1 << 20
 
 
 class Pause(Enum):
@@ -142,13 +148,43 @@ def lay_back(layout: Layout, alive: Collection[str]) -> None:
             folders = [folder for folder in sorted(layout.orders.iterdir()) if folder.name not in alive]
         except FileNotFoundError:
             return
-        for folder in folders:
-            for path in sorted(folder.iterdir()):
-                try:
-                    atomic.rename(path, layout.control(path.name))
-                except atomic.Missing:
-                    continue
-            _drop(folder)
+    for folder in folders:
+        give_back(layout, folder.name)
+
+
+def give_back(layout: Layout, daemon: str) -> None:
+    """Put the orders that the daemon of this id has taken back where all see them. Raises as `take`."""
+    folder = layout.taken_orders(daemon)
+    with atomic.translated(f"listing {folder}"):
+        try:
+            paths = sorted(folder.iterdir())
+        except FileNotFoundError:
+            return
+    for path in paths:
+        try:
+            atomic.rename(path, layout.control(path.name))
+        except atomic.Missing:
+            continue
+    _drop(folder)
+
+
+def tell_retried(layout: Layout, jobs: Collection[str]) -> None:
+    """Tell all daemons that these jobs need not wait any longer. Raises as `take`."""
+    known = [job for job in retried(layout) if job not in jobs]
+    content = json.dumps([*jobs, *known][:RETRIED_KEPT])
+    atomic.write(layout.retried, content.encode(), durable=False)
+
+
+def retried(layout: Layout) -> tuple[str, ...]:
+    """The jobs that were told so lately, on any machine; none where that cannot be read."""
+    try:
+        content, _ = atomic.read_regular(layout.retried, RETRIED_BYTES)
+        return _JOBS.validate_json(content)
+    except (ClipdError, ValueError):
+        return ()
+
+
+_JOBS = TypeAdapter(tuple[str, ...])
 
 
 def _drop(folder: Path) -> None:

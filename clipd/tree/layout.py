@@ -155,6 +155,11 @@ class Layout:
         """The folder of the orders that daemons are carrying out."""
         return self.state / "orders"
 
+    @property
+    def retried(self) -> Path:
+        """Which clips were told lately not to wait any longer; every daemon looks there."""
+        return self.state / "retried.json"
+
     def taken_orders(self, daemon: str) -> Path:
         """The folder of the orders that the daemon of this id has taken."""
         return self.orders / daemon

@@ -16,6 +16,7 @@ from clipd.config import Config
 from clipd.delivery import orders
 from clipd.delivery.orders import Carried
 from clipd.errors import Deferred, Temporary
+from clipd.intake.admit import admit
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.steering import ORDER_TRIES, Steering
@@ -48,7 +49,7 @@ class Place:
         """What the daemon does in a turn, `seconds` later; until nothing is busy."""
         self.clock.pass_(seconds)
         self.steering.look(1.0)
-        self.steering.obey()
+        self.steering.obey(0.0)
         until(lambda: not self.steering._clerk.busy and not self.steering._keeper.busy)
 
 
@@ -181,6 +182,34 @@ def test_the_order_of_a_dead_daemon_is_carried_out_by_another(place: Place) -> N
     place.round()
     place.round()
     assert json.loads(sidecar.read_text())[0]["status"] == "Process"
+
+
+def test_a_retry_that_another_daemon_carried_out_ends_the_wait_here_too(place: Place) -> None:
+    place.round()
+    sidecar = place.layout.sidecars / "cam/day/match_clips.json"
+    sidecar.parent.mkdir(parents=True)
+    sidecar.write_text(json.dumps([{"id": "1", "name": "goal", "status": "Process"}]))
+    other = Steering(place.layout, place.config, place.clock, daemon="other", host="there", tell=[].append)
+    place.layout.control("RETRY-goal").touch()
+    other.look(0.0)
+    other.obey(0.0)
+    until(lambda: not place.layout.control("RETRY-goal").exists() and not other._clerk.busy)
+    place.told.clear()
+    place.round()
+    (job,) = admit(place.layout, sidecar).jobs
+    assert [carried.jobs for carried in place.told] == [{job.id}]
+    place.told.clear()
+    place.round()
+    assert place.told == []
+
+
+def test_who_stops_leaves_no_folder_and_gives_back_what_it_took(place: Place) -> None:
+    place.layout.control("RETRY-goal").touch()
+    (order,) = control.look(place.layout, ()).orders
+    assert control.take(place.layout, order, "me") is not None
+    place.steering.stop(0.0)
+    assert order.path.exists()
+    assert list(place.layout.orders.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from clipd.files.ability import try_folder
 from clipd.files.arrival import FUTURE_SECONDS
 from clipd.files.walk import look
 from clipd.report.doctor.finding import Finding, Level, Patient
-from clipd.report.health import STALE_SECONDS, Health, read_notes
+from clipd.report.health import Health, read_notes
 from clipd.tree import control
 from clipd.tree.record import read_record
 
@@ -27,14 +27,15 @@ def daemons(patient: Patient) -> Iterator[Finding]:
     """Who is alive, who went without a word, whether all are of one version and by one clock."""
     layout = patient.layout
     living = []
-    for note in read_notes(layout):
+    for note in read_notes(layout, _offset(patient)):
         who = f"{note.host}, process {note.pid}"
-        if (age := patient.machine.now() - _moment(note)) < STALE_SECONDS:
+        if note.alive:
             living.append(note)
             cameras = f", cameras {', '.join(note.cameras)}" if note.cameras else ""
-            yield Finding(Level.OK, who, f"clipd {note.version}, {note.workers} workers, alive{cameras}")
+            workers = "1 worker" if note.workers == 1 else f"{note.workers} workers"
+            yield Finding(Level.OK, who, f"clipd {note.version}, {workers}, alive{cameras}")
         else:
-            words = f"has said nothing for {_span(age)}; it ended without saying so"
+            words = f"has said nothing for {_span(note.age_seconds)}; it ended without saying so"
             yield Finding(Level.NOTE, who, words, f"look at its log; then delete {_beat(patient, note)}")
         yield from _skew(patient, note, who)
     versions = {note.version for note in living}

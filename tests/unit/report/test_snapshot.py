@@ -79,7 +79,9 @@ def note(layout: Layout, host: str, **changes: Any) -> None:
         "host": host, "pid": 1, "daemon": "d", "version": "1", "at": stamp(datetime.now(UTC)), "workers": 2,
         "running": [], "waiting": {}, "unreadable": {}, "events": True, "paused": False,
     }  # fmt: skip
-    write_health(layout.heartbeat(f"{host}.{changes.get('pid', 1)}"), Health(**{**given, **changes}))
+    health, path = Health(**{**given, **changes}), layout.heartbeat(f"{host}.{changes.get('pid', 1)}")
+    write_health(path, health)
+    os.utime(path, (datetime.fromisoformat(health.at).timestamp(),) * 2)
 
 
 def id_of(scan: Scans, name: str) -> str:

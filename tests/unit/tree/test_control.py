@@ -118,3 +118,16 @@ def test_an_order_that_means_nothing_is_answered_beside_it(layout: Layout, name:
     assert b"no clip is called" in answer.read_bytes()
     assert orders(layout) == []
     assert control.taken(layout, "one") == ()
+
+
+def test_who_was_retried_lately_is_told_to_all(layout: Layout) -> None:
+    assert control.retried(layout) == ()
+    control.tell_retried(layout, ["a", "b"])
+    control.tell_retried(layout, ["c", "a"])
+    assert control.retried(layout) == ("c", "a", "b")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"5", b'{"a": 1}', b"[1, null]", b"\xff", b"[" * 100_000])
+def test_what_is_no_list_of_retries_is_none(layout: Layout, content: bytes) -> None:
+    layout.retried.write_bytes(content)
+    assert control.retried(layout) == ()
