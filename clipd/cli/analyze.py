@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,17 +14,18 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from clipd.cli.app import ConfigFile, app, err, say, tree
+from clipd.cli.app import ConfigFile, app, counted, err, out, say, tree
 from clipd.clock import SystemClock
 from clipd.config import Config
 from clipd.delivery.suggesting import add_suggestions, remember
 from clipd.errors import ConfigError, Rejected
 from clipd.files import atomic
 from clipd.jobs import analysis
-from clipd.jobs.analysis import Analysis, Checkpoint, Settings
+from clipd.jobs.analysis import Analysis, Checkpoint, Settings, measure
 from clipd.model.timespan import parse_seconds
 from clipd.segmentation import debug
 from clipd.segmentation.explain import explain as explained
+from clipd.segmentation.scenes import DEFAULT, DETECTORS
 from clipd.segmentation.settings import with_overrides
 from clipd.tree.layout import MARKER_NAME, Layout
 from clipd.tree.marker import require_same_share
@@ -65,8 +67,7 @@ def analyze(
     for file in written:
         if file.format != "jpg":
             say(f"wrote {file.path}")
-    count = len(clips)
-    say(f"{count} clip{'' if count == 1 else 's'} of {found.features.duration_seconds:.1f} s", style="bold")
+    say(f"{counted(len(clips), 'clip')} of {found.features.duration_seconds:.1f} s", style="bold")
     if into_sidecar and layout is not None:
         _into_sidecar(video.absolute(), clips, settings, layout)
 
@@ -94,10 +95,36 @@ def explain(
     say(explained(document, seconds))
 
 
+@app.command()
+def cuts(
+    video: Video,
+    detector: Annotated[str, typer.Option(help=f"Of {', '.join(DETECTORS)}.", metavar="NAME")] = DEFAULT,
+    set_: Set = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """List where the shots of a video change: the first frame of each new shot, its time, and how it begins."""
+    settings, _ = _tree_of(video, config)
+    chosen = _chosen(settings.segmentation, None, [*(set_ or ()), f"survey.scenes.detectors={detector}"])
+    with _progress() as checkpoint:
+        found = measure(_there(video), chosen, settings.media, settings.cache_folder, 0, checkpoint)
+    listed = [cut for cut in found.cuts if cut.detector == detector]
+    if as_json:
+        out.print_json(json.dumps([asdict(cut) for cut in listed]))
+        return
+    for cut in listed:
+        say(f"{cut.frame:>8}  {cut.seconds:>10.3f} s  {cut.kind:<8}  {cut.score:.2f}")
+    say(f"{counted(len(listed), 'cut')} in {found.duration_seconds:.1f} s by {detector}", style="bold")
+
+
 def _analysed(video: Path, chosen: Settings, settings: Config, checkpoint: Checkpoint) -> Analysis:
+    return analysis.analyse(_there(video), chosen, settings.media, settings.cache_folder, 0, checkpoint)
+
+
+def _there(video: Path) -> Path:
     if not video.is_file():
         raise Rejected(f"{video} is not there, or is no file")
-    return analysis.analyse(video.absolute(), chosen, settings.media, settings.cache_folder, 0, checkpoint)
+    return video.absolute()
 
 
 def _chosen(settings: Settings, mode: str | None, pairs: list[str] | None) -> Settings:

@@ -162,7 +162,7 @@ def analyse(
     Raises:
         MediaError, Rejected: as `survey` does.
     """
-    features = feature_cache.features_of(path, _measures(settings), limits, cache, checkpoint, threads=threads)
+    features = measure(path, settings, limits, cache, threads, checkpoint)
     try:
         info = probe(path, limits)
         film = Film(path, info, frame_index.load(path, info, limits, cache), limits, threads)
@@ -173,11 +173,18 @@ def analyse(
     return Analysis(path, features, found, settings, film)
 
 
-def _measures(settings: Settings) -> SurveySettings:
-    """What is measured: with every detector whose cuts are to count."""
+def measure(
+    path: Path, settings: Settings, limits: Limits, cache: Path | None, threads: int, checkpoint: Checkpoint
+) -> Features:
+    """What one pass over the video measures, with every detector whose cuts are to count; from the cache if it can be.
+
+    Raises:
+        MediaError, Rejected: as `survey` does.
+    """
     scenes = settings.survey.scenes
     wanted = tuple(dict.fromkeys((*scenes.detectors, *settings.detectors)))
-    return settings.survey.model_copy(update={"scenes": scenes.model_copy(update={"detectors": wanted})})
+    measures = settings.survey.model_copy(update={"scenes": scenes.model_copy(update={"detectors": wanted})})
+    return feature_cache.features_of(path, measures, limits, cache, checkpoint, threads=threads)
 
 
 def entries(analysis: Analysis, source_path: str, now: datetime) -> list[dict[str, Any]]:

@@ -184,3 +184,12 @@ def test_explain_says_in_a_sentence_why_a_moment_was_kept_or_not(tree: Tree) -> 
     assert "is in" in kept
     assert len(kept.strip().splitlines()) == 1
     assert "is not in this video" in tree.run("explain", str(video), "00:10:00").stdout
+
+
+def test_cuts_lists_where_shots_change(tree: Tree) -> None:
+    video = tree.add_source(footage(STEEL), "match.webm")
+    found = {cut["frame"] for cut in json.loads(tree.run("cuts", str(video), "--json").stdout)}
+    known = json.loads((footage(STEEL).parent / "shots.json").read_text())[STEEL]["hard_cuts"]
+    right = sum(any(abs(cut - frame) <= 1 for frame in found) for cut in known)
+    assert 2 * right / (len(found) + len(known)) > 0.9
+    assert "cuts in" in tree.run("cuts", str(video), "--detector", "scene").stdout

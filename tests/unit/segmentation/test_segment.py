@@ -15,7 +15,7 @@ from clipd.segmentation.settings import Settings
 from clipd.segmentation.suggestion import timecode
 from tests.unit.segmentation.drawn import features, gradual, hard, random_features
 
-V1, V2 = Settings(mode="v1"), Settings()
+V1, V2 = Settings(mode="v1", detectors=()), Settings(detectors=())
 
 
 def lively(*moments: float, seconds: float = 200, value: float = 3) -> list[float]:
