@@ -2,11 +2,11 @@
 
 In a dissolve every picture is a mixture of the last of one shot and the first of the next: it lies on the straight line
 between them. So for spans of several lengths the pictures inside are projected on the line from the first to the last.
-A gradual change moves along it steadily, stays near it, and, as mixing blurs, has less detail half way than its ends
+A gradual change moves along it steadily, stays near it and, as mixing blurs, has less detail half way than its ends
 have; these show different shots, not one that became brighter. A fade is the same with one colour at one end.
 
 Pictures are compared as gists, a few hundred numbers each, so that motion inside the shots weighs little, and all
-distances come out of one table of products, kept for the longest span: a few microseconds a frame.
+distances come out of one table of products, kept for the longest span.
 """
 
 from __future__ import annotations
@@ -38,24 +38,29 @@ class Settings(Section):
         unit="steps of 0..255", gt=0,
     )  # fmt: skip
     stray: float = setting(
-        0.12, "How far mixed pictures may lie off the line, squared, as a share of the line's length squared.", gt=0
+        0.1, "How far mixed pictures may lie off the line, squared, as a share of the line's length squared.", gt=0
     )
-    jump: float = setting(0.4, "A single step longer than this share of the line is a cut.", gt=0, le=1)
+    jump: float = setting(0.25, "A single step longer than this share of the line is a cut.", gt=0, le=1)
     backward: float = setting(0.1, "How far a step may go back: motion and flicker do.", ge=0, le=1)
     detail: float = setting(
-        0.85, "Half way the detail is at most this share of the ends'; 0.5 in theory, 1 where nothing is mixed.", gt=0
+        0.75, "Half way there is at most this share of the ends' detail; 0.5 in theory, 1 where nothing is mixed.", gt=0
     )
     likeness: float = setting(0.6, "Above this correlation both ends show one shot.", gt=0, le=1)
     flat: float = setting(
-        6.0, "A gist that deviates less than this from its mean shows one colour.", unit="steps of 0..255", gt=0
+        4.0, "A gist that deviates less than this from its mean shows one colour.", unit="steps of 0..255", gt=0
     )
-    margin: float = setting(
-        0.06, "This close to an end of the line a picture counts as not mixed.", gt=0, lt=0.5
-    )  # fmt: skip
+    margin: float = setting(0.06, "This close to an end of the line a picture counts as not mixed.", gt=0, lt=0.5)
     fade_in_margin: float = setting(
         0.2, "The same for the bright end of a fade-in, which the eye takes as done early.", gt=0, lt=0.5
     )
     gist_width: int = setting(16, "How wide gists are: narrower forgives more motion.", unit="pixels", ge=4, le=64)
+    detail_width: int = setting(
+        80,
+        "How wide the pictures are that detail is measured in: narrower sees less grain.",
+        unit="pixels",
+        ge=16,
+        le=160,
+    )
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,9 @@ class Found:
 class Table:
     """What is known of the last `size` frames: all by frame number modulo `size`."""
 
-    def __init__(self, size: int, gist_width: int) -> None:
+    def __init__(self, size: int, gist_width: int, detail_width: int) -> None:
         self.size = size
-        self._width = gist_width
+        self._width, self._detail_width = gist_width, detail_width
         self._gists: Numbers = np.zeros((size, 0), np.float32)
         self.products: Numbers = np.zeros((size, size), np.float32)
         self.means: Numbers = np.zeros(size, np.float32)
@@ -92,18 +97,22 @@ class Table:
         self._gists[place] = gist
         self.products[place] = self.products[:, place] = self._gists @ gist
         self.means[place] = mean
-        self.details[place] = _detail(glance.luma)
+        self.details[place] = _detail(_scaled(glance.luma, self._detail_width))
         self.seconds[place] = glance.seconds
 
     def _gist(self, glance: Glance) -> tuple[Numbers, float]:
         """The gist, scaled so that products are means over its luma; and the mean of its luma."""
-        height = max(2, round(self._width * glance.luma.shape[0] / glance.luma.shape[1]))
-        luma = cv2.resize(glance.luma, (self._width, height), interpolation=cv2.INTER_AREA)
-        half = (self._width // 2, height // 2)
+        luma = _scaled(glance.luma, self._width)
+        half = (self._width // 2, luma.shape[0] // 2)
         blue, red = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in glance.chroma)
         gist = np.concatenate((luma, blue, red), axis=None, dtype=np.float32)
         gist[luma.size :] -= 128
         return gist / np.float32(np.sqrt(luma.size)), float(luma.mean())
+
+
+def _scaled(luma: Rows, width: int) -> Rows:
+    height = max(2, round(width * luma.shape[0] / luma.shape[1]))
+    return np.asarray(cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _detail(luma: Rows) -> float:
@@ -121,7 +130,7 @@ class Gradual:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._table = Table(max(settings.spans) + 1, settings.gist_width)
+        self._table = Table(max(settings.spans) + 1, settings.gist_width, settings.detail_width)
         self._open: list[Found] = []
         self._cuts: list[Cut] = []
 
@@ -155,27 +164,38 @@ class Gradual:
         length = float(products[begin, begin] + products[end, end] - 2 * products[begin, end])
         if length < settings.least_distance**2:
             return None
-        forth = products[end, places] - products[begin, places]
-        along = (forth - forth[0]) / length
-        steps = np.diff(along)
-        if steps.max() > settings.jump or steps.min() < -settings.backward:
-            return None
         kind = self._kind(begin, end)
         if kind is None:
             return None
+        line = products[end, places] - products[begin, places]
+        line = (line - line[0]) / length
+        along = line if kind == "dissolve" else self._faded(places, begin if kind == "fade-in" else end, length)
+        steps = np.diff(along)
         upper = settings.fade_in_margin if kind == "fade-in" else settings.margin
         mixed = np.flatnonzero((along > settings.margin) & (along < 1 - upper))
-        if len(mixed) < settings.least_frames:
+        if steps.max() > settings.jump or steps.min() < -settings.backward or len(mixed) < settings.least_frames:
             return None
-        off = (products[places, places] - 2 * products[begin, places] + products[begin, begin]) / length - along**2
-        stray = float(off[mixed].mean())
+        stray = 0.0
+        if kind == "dissolve":
+            off = products[places, places] - 2 * products[begin, places] + products[begin, begin]
+            stray = float((off / length - line**2)[mixed].mean())
         if stray > settings.stray or self._detail(places, along) > settings.detail:
             return None
-        score = float(np.clip(1 - stray / settings.stray, 0, 1))
+        score = float(np.clip(1 - stray / settings.stray, 0.01, 1))
         after = int(mixed[-1]) + 1
         seconds = float(table.seconds[places[after]])
         cut = Cut(first + after, seconds, score, self.name, kind, first + int(mixed[0]))
         return Found(cut, first + int(mixed[0]), length * score / (last - first) ** 0.5)
+
+    def _faded(self, places: NDArray[np.intp], flat: np.intp, length: float) -> Numbers:
+        """How far each picture is on its way from the first to the last, by its distance to the one of one colour.
+
+        That distance does not mind motion inside the shot.
+        """
+        products = self._table.products
+        squares = products[places, places] - 2 * products[flat, places] + products[flat, flat]
+        away = np.sqrt(np.maximum(squares, 0) / np.float32(length))
+        return np.asarray(away if flat == places[0] else 1 - away, np.float32)
 
     def _detail(self, places: NDArray[np.intp], along: Numbers) -> float:
         """The detail half way, as a share of what the ends have."""

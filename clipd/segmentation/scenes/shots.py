@@ -1,19 +1,25 @@
 """`shots`, the default: hard cuts and gradual changes, told from motion, flashes and changes of light.
 
-A frame that changes more than its neighbours is a candidate. Whether it is a cut is then looked at closely: what was
-seen before must not be found again after it, neither moved nor brighter (`likeness`), while the frames on either side
-are like each other; and what was seen before must not come back a few frames later, as after a flash. The close look
-costs a millisecond, but only candidates get it. Fades and dissolves come from `gradual`; hard cuts inside are dropped.
+A frame that changes more than those beside it is a candidate, and looked at closely: is what was seen before it found
+again after it, wherever it moved and however bright it is now (`likeness`), be it some frames later, as after a flash?
+How different are the colours, beyond what they differ by anyway at this moment? How far does the change stand out? The
+three answers are weighed by a logistic function, whose weights were fitted to eye-checked and made films
+(`scripts/bench/scenes.py`). The close look costs a few milliseconds, but few frames get it. Fades and dissolves come
+from `gradual`; hard cuts inside of them are left out.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from typing import ClassVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from clipd.media.glance import Glance, Rows
 from clipd.model.setting import Section, setting
@@ -24,26 +30,27 @@ from clipd.segmentation.scenes.gradual import Settings as GradualSettings
 from clipd.segmentation.scenes.likeness import Settings as LikenessSettings
 from clipd.segmentation.scenes.likeness import likeness
 
-PICTURE_WIDTH = 80
-
 
 class Settings(Section):
     """What is a candidate, and what a cut."""
 
+    threshold: float = setting(0.3, "A cut is at least this sure.", gt=0, lt=1)
     least_change: float = setting(
-        1.5, "A smaller change of luma and chroma (as in `content`) is never looked at.", unit="steps of 0..255", ge=0
+        1.0, "A smaller change of the picture is never looked at.", unit="steps of 0..255", ge=0
     )
     prominence: float = setting(
         1.15, "A candidate changes the picture this many times as much as the frames around do, by their median.", ge=1
     )
-    likeness: float = setting(
-        0.62, "Above this what was seen before is found again: the same shot, in motion or another light.", gt=0, le=1
-    )
-    drop: float = setting(
-        0.15, "By this much at least both sides must be more alike in themselves than to each other.", ge=0, le=1
-    )
     flash_frames: int = setting(
-        4, "What returns within so many frames was interrupted by a flash, not cut.", unit="frames", ge=0, le=16
+        4, "What is seen again within so many frames was interrupted by a flash, not cut.", unit="frames", ge=1, le=16
+    )
+    same: float = setting(0.76, "More alike than this is one shot, whatever the colours do.", gt=0, le=1)
+    bias: float = setting(2.7, "The logistic function's constant term.")
+    likeness_weight: float = setting(-11.7, "Its weight of the likeness (0..1) of the frames before and after.")
+    colour_weight: float = setting(14.4, "Its weight of the difference (-0.2..0.3) of their colours.")
+    prominence_weight: float = setting(2.0, "Its weight of the logarithm (-1..1.5) of how far the change stands out.")
+    picture_width: int = setting(
+        80, "How wide the pictures are that are looked at closely.", unit="pixels", ge=40, le=160
     )
     compare: LikenessSettings = setting(LikenessSettings(), "How pictures are compared.")
     gradual: GradualSettings = setting(GradualSettings(), "What is a gradual change.")
@@ -56,7 +63,15 @@ class Seen:
     number: int
     seconds: float
     change: float
-    picture: Rows
+    luma: Rows
+    chroma: tuple[Rows, Rows]
+
+    @cached_property
+    def colours(self) -> NDArray[np.float32]:
+        """(96,) the shares of pixels by luma, U and V, 32 steps of each; of chroma the middle half, where it all is."""
+        planes = ((self.luma, [0, 256]), (self.chroma[0], [64, 192]), (self.chroma[1], [64, 192]))
+        shares = [cv2.calcHist([plane], [0], None, [32], limits).ravel() / plane.size for plane, limits in planes]
+        return np.concatenate(shares).astype(np.float32)
 
 
 class Shots:
@@ -67,8 +82,8 @@ class Shots:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._side = max(5, settings.flash_frames + 1)
-        self._change = Change(Weights())
+        self._side = settings.flash_frames + 1
+        self._change = Change(Weights(luma=1.0, chroma=0.5))
         self._gradual = Gradual(settings.gradual)
         self._seen: deque[Seen] = deque(maxlen=2 * self._side + 1)
         self._hard: list[Cut] = []
@@ -76,56 +91,79 @@ class Shots:
     def feed(self, glance: Glance) -> None:
         """Takes the next frame and judges one a few frames back."""
         self._gradual.feed(glance)
-        height = max(8, round(PICTURE_WIDTH * glance.luma.shape[0] / glance.luma.shape[1]))
-        picture = cv2.resize(glance.luma, (PICTURE_WIDTH, height), interpolation=cv2.INTER_AREA)
-        self._seen.append(Seen(glance.number, glance.seconds, self._change.of(glance), np.asarray(picture, np.uint8)))
+        width = self._settings.picture_width
+        height = max(8, round(width * glance.luma.shape[0] / glance.luma.shape[1]))
+        luma = np.asarray(cv2.resize(glance.luma, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        chroma = glance.chroma[0].copy(), glance.chroma[1].copy()
+        self._seen.append(Seen(glance.number, glance.seconds, self._change.of(glance), luma, chroma))
         self._judge(len(self._seen) - 1 - self._side)
 
     def finish(self) -> tuple[Cut, ...]:
         """The cuts, by frame."""
         for place in range(max(1, len(self._seen) - self._side), len(self._seen)):
             self._judge(place)
-        soft = [Cut(**{**vars(cut), "detector": self.name}) for cut in self._gradual.finish()]
-        hard = [cut for cut in self._hard if not any((s.start_frame or 0) <= cut.frame <= s.frame for s in soft)]
+        soft = [replace(cut, detector=self.name) for cut in self._gradual.finish()]
+        hard = [cut for cut in self._hard if not any(_is_within(cut, change) for change in soft)]
         return tuple(sorted([*soft, *hard], key=lambda cut: cut.frame))
 
     def _judge(self, place: int) -> None:
         if place >= 1 and self._is_candidate(place):
-            score = self._certainty(place)
-            if score > 0:
-                seen = self._seen[place]
-                self._hard.append(Cut(seen.number, seen.seconds, score, self.name))
+            certainty = self._certainty(place)
+            if certainty >= self._settings.threshold:
+                self._hard.append(Cut(self._seen[place].number, self._seen[place].seconds, certainty, self.name))
 
     def _is_candidate(self, place: int) -> bool:
-        seen, change = self._seen, self._seen[place].change
-        around = [seen[other].change for other in range(max(1, place - 4), min(len(seen), place + 5))]
-        nearest = [seen[other].change for other in (place - 1, place + 1) if 1 <= other < len(seen)]
+        change = self._seen[place].change
+        around = [self._changed(place + step) for step in range(-4, 5)]
         return (
             change >= self._settings.least_change
-            and change >= max(nearest, default=0.0)
-            and change > self._settings.prominence * float(np.median(around)) * (len(around) > 1)
+            and change >= max(around[3], around[5])
+            and change > self._settings.prominence * float(np.median(around))
         )
 
+    def _changed(self, place: int) -> float:
+        return self._seen[place].change if 1 <= place < len(self._seen) else 0.0
+
     def _certainty(self, place: int) -> float:
-        """How sure a cut is, 0..1; 0 is none."""
+        """How sure a cut is, 0..1."""
         settings = self._settings
-        across = self._alike(place - 1, place)
-        if across > settings.likeness:
+        alike = max(self._alike(first, second) for first, second in self._across(place))
+        if alike > settings.same:
             return 0.0
-        within = max(self._alike(place - 2, place - 1), 0.0), max(self._alike(place, place + 1), 0.0)
-        if across > min(within) - settings.drop:
-            return 0.0
-        for gap in range(1, settings.flash_frames + 1):
-            if max(self._alike(place - 1, place + gap), self._alike(place - 1 - gap, place)) > settings.likeness:
-                return 0.0
-        return 1.0 - across
+        beside = sum(self._changed(place + step) for step in (-2, -1, 1, 2)) / 4
+        stands_out = float(np.log(self._seen[place].change / (beside + 0.5)))
+        evidence = (
+            settings.bias
+            + settings.likeness_weight * alike
+            + settings.colour_weight * float(np.clip(self._recoloured(place), -0.2, 0.3))
+            + settings.prominence_weight * float(np.clip(stands_out, -1, 1.5))
+        )
+        return float(1 / (1 + np.exp(-evidence)))
+
+    def _across(self, place: int) -> Iterator[tuple[int, int]]:
+        """The pairs of frames with the candidate's change between them, at most a flash apart."""
+        gaps = range(1, self._settings.flash_frames + 1)
+        pairs = chain([(place - 1, place), (place - 2, place + 1)], ((place - 1, place + gap) for gap in gaps))
+        for first, second in chain(pairs, ((place - 1 - gap, place) for gap in gaps)):
+            if first >= 0 and second < len(self._seen):
+                yield first, second
 
     def _alike(self, first: int, second: int) -> float:
-        """How alike two of the kept frames are; a frame that is not there is like none."""
+        return likeness(self._seen[first].luma, self._seen[second].luma, self._settings.compare) or 0.0
+
+    def _recoloured(self, place: int) -> float:
+        """How much more the colours change here than they do right before and after; -1..1."""
+        here = self._distance(place - 1, place)
+        returned = min(self._distance(first, second) for first, second in self._across(place))
+        nearby = max(self._distance(place + step - 1, place + step) for step in (-2, -1, 1, 2))
+        return (here + returned) / 2 - nearby
+
+    def _distance(self, first: int, second: int) -> float:
+        """Of the colours of two frames, 0..1; 0 where one is not there."""
         if first < 0 or second >= len(self._seen):
-            return 1.0 if second - first == 1 else 0.0
-        pictures = self._seen[first].picture, self._seen[second].picture
-        found = likeness(*pictures, self._settings.compare)
-        if found is None:
-            return 1.0 if abs(float(pictures[0].mean()) - float(pictures[1].mean())) < 8 else 0.0
-        return found
+            return 0.0
+        return float(np.abs(self._seen[first].colours - self._seen[second].colours).sum() / 6)
+
+
+def _is_within(cut: Cut, change: Cut) -> bool:
+    return change.start_frame is not None and change.start_frame <= cut.frame <= change.frame
