@@ -59,7 +59,7 @@ def inspect(path: Path, limits: Limits, threads: int, tick: Callable[[], None] =
     """
     with reading(path), opened(path, limits) as container:
         video = _video(container, path)
-        audio = tuple(_first_sound(container, stream) for stream in container.streams.audio)
+        audio = tuple(first_sound(container, stream) for stream in container.streams.audio)
         only(container, video)
         container.seek(0)
         stamps = sorted(
@@ -70,7 +70,7 @@ def inspect(path: Path, limits: Limits, threads: int, tick: Callable[[], None] =
         if not stamps:
             raise MediaError(f"{path.name} holds no pictures")
         video.codec_context.thread_count = threads
-        _decode_last(container, video, stamps[-1][0], tick, path)
+        decode_last(container, video, stamps[-1][0], tick, path)
         context = video.codec_context
         return Found(
             codec=context.name,
@@ -93,9 +93,7 @@ def pictures(path: Path, limits: Limits, threads: int) -> Iterator[VideoFrame]:
         yield from container.decode(video)
 
 
-def _decode_last(
-    container: InputContainer, video: VideoStream, last: int, tick: Callable[[], None], path: Path
-) -> None:
+def decode_last(container: InputContainer, video: VideoStream, last: int, tick: Callable[[], None], path: Path) -> None:
     """Decodes the picture at pts `last` from the sync frame before it.
 
     Pictures that nothing else refers to are skipped on the way, and block edges are not smoothed: whether the last one
@@ -115,7 +113,7 @@ def _decode_last(
         raise MediaError(f"{path.name}: the last picture does not decode")
 
 
-def _first_sound(container: InputContainer, stream: AudioStream) -> AudioFound:
+def first_sound(container: InputContainer, stream: AudioStream) -> AudioFound:
     """Decodes the first sound of a track: only then are the encoder's priming samples taken off."""
     only(container, stream)
     container.seek(0)

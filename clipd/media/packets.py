@@ -50,12 +50,23 @@ class CannotCopy(Rejected):
 
 
 @dataclass(frozen=True)
+class Beside:
+    """The sound of the file at `path`, beside the pictures of another.
+
+    `start` is the moment, in seconds on the file's own clock, that sounds when the first of those is shown.
+    """
+
+    path: Path
+    start: Fraction
+
+
+@dataclass(frozen=True)
 class Slice:
     """A file, or the part of it that is wanted, and its place on the caller's clock.
 
     `at` is when the file's first frame is shown, in seconds on the caller's clock. `start` and `end` are seconds from
     that frame; None stands for the beginning and the end of the file. `zero` is when the first frame is shown on the
-    file's own clock; None takes the first one that can be decoded.
+    file's own clock; None takes the first one that can be decoded. With `sound`, that is heard instead of its own.
     """
 
     path: Path
@@ -63,6 +74,7 @@ class Slice:
     start: Fraction | None = None
     end: Fraction | None = None
     zero: Fraction | None = None
+    sound: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ proven; `Deferred` and `Temporary` for disks and shares; and whatever `checkpoin
 from __future__ import annotations
 
 import hashlib
+import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -29,26 +30,26 @@ from typing import Final
 import av
 import numpy as np
 from av import AudioStream, Packet, VideoStream
-from av.stream import Stream
+from av.container import InputContainer
+from av.stream import Discard, Stream
 
 from clipd.errors import MediaError
 from clipd.media.bitstream import length_size
-from clipd.media.door import Limits, opened
+from clipd.media.door import Limits, only, opened
 from clipd.media.encode import MUXERS, writing
-from clipd.media.inspect import Found, inspect, reading
+from clipd.media.inspect import AudioFound, decode_last, first_sound, reading
+from clipd.media.joints import Delivered, Part, begun, decoding_times, ended_before, notes_on
 from clipd.media.packets import (
-    FIXED_FRAMES,
-    REORDERED,
     CannotCopy,
     Listing,
     Parcel,
-    Run,
     Slice,
     TrackList,
     list_slice,
     tracks,
 )
 from clipd.media.parameters import Form, Parameters, compatible, configured_sets, picture_bytes
+from clipd.media.soundline import EDITED, LEAD_SECONDS, SoundPlan, place_sounds
 from clipd.media.timing import COARSE, Ticks, is_exact, rebased
 
 HELD_BYTES: Final = 128 * 2**20
@@ -57,34 +58,7 @@ FINEST: Final = 10_000_000
 """Most ticks per second that an MP4 is given; its lengths are counted in 32 bits by some programs."""
 PLAIN_CLOCK: Final = Fraction(1, 90_000)
 """The clock where the slices' own have no common one: that of MPEG."""
-LEAD_SECONDS: Final = 1
-"""How far from its pictures sound is looked for at a joint: containers lay the two side by side with some slack."""
-
-EDITED: Final = ("mp4", "mov")
-"""Containers that begin where an edit list says: decoders get what they need before that, and show none of it."""
-
 Checkpoint = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """What was copied of one slice; times in seconds on the caller's clock.
-
-    `first` is when its first frame is shown, `last` its last, `end` when the showing of that one ends; `sync` when its
-    sync frames are. `undecodable` frames were left out before the first, because they need an earlier file; `cut` ones
-    at the end, because the next slice holds them, and `lost` ones because they hang on those.
-    """
-
-    path: Path
-    frames: int
-    first: Fraction
-    last: Fraction
-    end: Fraction
-    sync: tuple[Fraction, ...]
-    undecodable: int
-    cut: int
-    lost: int
-    damaged: int
 
 
 @dataclass(frozen=True)
@@ -131,30 +105,50 @@ def copy_joined(
     if not slices:
         raise CannotCopy("there is nothing to join")
     with ExitStack() as stack:
-        listings: list[Listing] = []
-        for wanted in slices:
-            budget = HELD_BYTES - sum(listing.size for listing in listings if listing.held is not None)
-            watch = partial(_watch, checkpoint, len(listings), len(slices))
-            listings.append(list_slice(wanted, limits, budget, watch, None if listings else stack))
-        check_compatible(listings)
-        plan = _planned(listings, output.suffix[1:])
+        listed = _listed(slices, limits, checkpoint, stack)
+        check_compatible([listing for listing, _ in listed], [sound or listing for listing, sound in listed])
+        plan = _planned(listed, output.suffix[1:])
         digests = _write(plan, output, limits, checkpoint)
     _prove(plan, output, digests, limits, threads, lambda: checkpoint("verifying", 0, 1))
     return plan.result(output)
+
+
+_Listed = tuple[Listing, Listing | None]
+"""A slice's pictures, and the other file that its sound is from, if it is."""
+
+
+def _listed(slices: Sequence[Slice], limits: Limits, checkpoint: Checkpoint, stack: ExitStack) -> list[_Listed]:
+    """All slices, listed; the first one's file stays open until `stack` is closed."""
+    listed: list[_Listed] = []
+    budget = HELD_BYTES
+    for wanted in slices:
+        watch = partial(_watch, checkpoint, len(listed), len(slices))
+        listing = list_slice(wanted, limits, budget, watch, None if listed else stack)
+        budget -= listing.size if listing.held is not None else 0
+        sound = None
+        if wanted.sound is not None:
+            video = listing.video
+            length = (max(video.pts) - listing.zero + video.usual_duration()) * video.time_base
+            start = wanted.sound.start
+            heard = Slice(wanted.sound.path, start=start, end=start + length + LEAD_SECONDS, zero=Fraction(0))
+            sound = list_slice(heard, limits, budget, watch)
+            budget -= sound.size if sound.held is not None else 0
+        listed.append((listing, sound))
+    return listed
 
 
 def _watch(checkpoint: Checkpoint, done: int, total: int, _: int) -> None:
     checkpoint("reading packets", done, total)
 
 
-def check_compatible(listings: Sequence[Listing]) -> None:
-    """Raises CannotCopy where the packets of these files cannot follow each other."""
-    first = listings[0]
-    heard = next((listing for listing in listings if listing.audio), first)
-    for other in listings[1:]:
-        reason = compatible(replace(first.parameters, audio=heard.parameters.audio), other.parameters)
+def check_compatible(listings: Sequence[Listing], sounds: Sequence[Listing] | None = None) -> None:
+    """Raises CannotCopy where the packets of these files, and of their `sounds`, cannot follow each other."""
+    heard = [sound.parameters.audio for sound in sounds or listings]
+    first = replace(listings[0].parameters, audio=next((audio for audio in heard if audio), ()))
+    for other, audio in zip(listings, heard, strict=True):
+        reason = compatible(first, replace(other.parameters, audio=audio))
         if reason is not None:
-            raise CannotCopy(f"{other.path.name} cannot follow {first.path.name} without encoding: {reason}")
+            raise CannotCopy(f"{other.path.name} cannot follow {listings[0].path.name} without encoding: {reason}")
 
 
 def extension_for(parameters: Parameters) -> str:
@@ -170,103 +164,23 @@ def _codecs_of(extension: str) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """The frames of one slice that are copied. Tick `t` of its file is at `t * base + shift` on the caller's clock."""
-
-    listing: Listing
-    run: Run
-    shift: Fraction
-    undecodable: int
-    cut: int = 0
-    lost: int = 0
-
-    @property
-    def base(self) -> Fraction:
-        return self.listing.video.time_base
-
-    @property
-    def first(self) -> Fraction:
-        return int(self.run.pts.min()) * self.base + self.shift
-
-    @property
-    def last(self) -> Fraction:
-        return int(self.run.pts.max()) * self.base + self.shift
-
-    @property
-    def end(self) -> Fraction:
-        """A last frame whose duration is not told lasts as long as the others."""
-        at = int(self.run.pts.argmax())
-        told = self.listing.video.duration[int(self.run.kept[at])]
-        return self.last + (told or self.step) * self.base
-
-    @property
-    def step(self) -> int:
-        """One frame's usual duration, in ticks of the file."""
-        shown = self.run.shown
-        return max(1, int(np.median(np.diff(shown)))) if len(shown) > 1 else self.listing.video.usual_duration()
-
-    @property
-    def half(self) -> Fraction:
-        """Half of one frame's usual duration, in seconds: less than that is no gap and no overlap."""
-        return self.step * self.base / 2
-
-    def delivered(self) -> Delivered:
-        sync = sorted(self.listing.video.pts[number] for number in set(self.listing.video.sync) & set(self._kept()))
-        return Delivered(
-            path=self.listing.path,
-            frames=len(self.run.kept),
-            first=self.first,
-            last=self.last,
-            end=self.end,
-            sync=tuple(tick * self.base + self.shift for tick in sync),
-            undecodable=self.undecodable,
-            cut=self.cut,
-            lost=self.lost,
-            damaged=len(set(self.listing.video.damaged) & set(self._kept())),
-        )
-
-    def _kept(self) -> list[int]:
-        kept: list[int] = self.run.kept.tolist()
-        return kept
-
-
-@dataclass(frozen=True)
-class _SoundPlan:
-    """One audio track: for each part, where each packet that is copied sounds, in samples from the first frame."""
-
-    template: int
-    """The slice whose track the output's is made like."""
-    rate: int
-    frame: int
-    """How many samples a packet holds, at most."""
-    places: tuple[dict[int, int], ...]
-    moved: Fraction
-    notes: tuple[str, ...]
-
-    @property
-    def start(self) -> int | None:
-        """Where the first packet sounds."""
-        return min((place for places in self.places for place in places.values()), default=None)
-
-
-@dataclass(frozen=True)
 class _Plan:
     """All that is decided before a byte is written. Arrays run in decoding order, in ticks of `base`."""
 
-    parts: tuple[_Part, ...]
+    parts: tuple[Part, ...]
     extension: str
     base: Fraction
     pts: Ticks
     dts: Ticks
     durations: Ticks
     end: int
-    sounds: tuple[_SoundPlan, ...]
+    sounds: tuple[SoundPlan, ...]
     gaps: tuple[tuple[Fraction, Fraction], ...]
     notes: tuple[str, ...]
 
     def result(self, output: Path) -> Joined:
         slices = tuple(part.delivered() for part in self.parts)
-        heard = next((part.listing.parameters.audio for part in self.parts if part.listing.audio), ())
+        heard = next((part.sound.parameters.audio for part in self.parts if part.sound.audio), ())
         return Joined(
             path=output,
             slices=slices,
@@ -281,10 +195,10 @@ class _Plan:
         )
 
 
-def _planned(listings: Sequence[Listing], extension: str) -> _Plan:
-    parts = [_begun(listing) for listing in listings]
+def _planned(listed: Sequence[_Listed], extension: str) -> _Plan:
+    parts = [begun(listing, sound) for listing, sound in listed]
     for number in range(len(parts) - 1):
-        parts[number] = _ended_before(parts[number], parts[number + 1])
+        parts[number] = ended_before(parts[number], parts[number + 1])
     origin = parts[0].first
     fine = Fraction(1, math.lcm(*(part.base.denominator for part in parts)))
     shown = [
@@ -300,7 +214,7 @@ def _planned(listings: Sequence[Listing], extension: str) -> _Plan:
     end = int(pts.max()) + max(1, round((parts[-1].end - parts[-1].last) / base))
     durations = np.empty_like(stamps)
     durations[order] = np.diff(np.append(pts[order], end))
-    notes = list(_notes(parts))
+    notes = list(notes_on(parts))
     if not is_exact(stamps, fine, base):
         notes.append(f"times are rounded to {float(base) * 1000:g} ms, the finest that .{extension} is given")
     return _Plan(
@@ -308,207 +222,15 @@ def _planned(listings: Sequence[Listing], extension: str) -> _Plan:
         extension=extension,
         base=base,
         pts=pts,
-        dts=_decoding_times(pts, max(1, round(parts[0].step * parts[0].base / base))),
+        dts=decoding_times(pts, max(1, round(parts[0].step * parts[0].base / base))),
         durations=durations,
         end=end,
-        sounds=tuple(_sounds(parts, origin, extension)),
+        sounds=tuple(place_sounds(parts, origin, extension)),
         gaps=tuple(
             (before.end, after.first) for before, after in pairwise(parts) if after.first - before.end > before.half
         ),
         notes=tuple(notes),
     )
-
-
-def _begun(listing: Listing) -> _Part:
-    """The part that begins with the sync frame at or before the slice's start and ends where its end is covered."""
-    video, wanted, name = listing.video, listing.slice, listing.path.name
-    pts = np.asarray(video.pts, dtype=np.int64)
-    start = listing.zero + math.floor((wanted.start or 0) / video.time_base)
-    earlier = [number for number in video.sync if video.pts[number] <= start]
-    first = earlier[-1] if earlier else video.sync[0]
-    kept = first + np.flatnonzero(pts[first:] >= pts[first])
-    while len(kept) and int(kept[-1]) in video.damaged:
-        kept = kept[:-1]
-    run = Run(kept, pts[kept])
-    _check_order(run, name)
-    if wanted.end is not None:
-        last = listing.zero + math.ceil(wanted.end / video.time_base)
-        needed = np.flatnonzero(run.pts < last)
-        if not len(needed):
-            raise CannotCopy(f"{name} has no frame in the span that is to be copied")
-        ends = run.ends()
-        run = run.cut(int(ends[np.searchsorted(ends, int(needed[-1]) + 1)]))
-    # Where the file's very beginning is wanted, frames that hang on an earlier file are missing there.
-    missing = int(np.sum(pts[: first + REORDERED] < pts[first])) if not earlier or earlier == [first] else 0
-    return _Part(listing, run, wanted.at - listing.zero * video.time_base, missing if not wanted.start else 0)
-
-
-def _check_order(run: Run, name: str) -> None:
-    order = np.argsort(run.pts, kind="stable")
-    if np.any(np.diff(run.pts[order]) <= 0):
-        raise CannotCopy(f"{name}: the times of its frames stand still")
-    if np.any(np.abs(order - np.arange(len(order))) > REORDERED):
-        raise CannotCopy(f"{name}: the times of its frames jump")
-
-
-def _ended_before(part: _Part, following: _Part) -> _Part:
-    """`part` without the frames that `following` holds as well."""
-    limit = following.first
-    if part.end <= limit + part.half:
-        return part
-    ends = part.run.ends()
-    shown = part.run.shown
-    fits = [int(end) for end in ends if int(shown[end - 1]) * part.base + part.shift < limit - part.half]
-    if not fits:
-        raise CannotCopy(
-            f"{following.listing.path.name} begins before {part.listing.path.name}; give slices in the order of time"
-        )
-    wanted = int(np.sum([int(tick) * part.base + part.shift < limit - part.half for tick in shown]))
-    return replace(part, run=part.run.cut(fits[-1]), cut=len(shown) - fits[-1], lost=wanted - fits[-1])
-
-
-def _decoding_times(pts: Ticks, step: int) -> Ticks:
-    """Strictly increasing decoding times, none after its frame's `pts` (which stand in decoding order).
-
-    The n-th is the n-th time of presentation, delayed by as many frames as the order of decoding needs.
-    """
-    shown = np.sort(pts)
-    delay = int(np.max(np.arange(len(pts)) - np.searchsorted(shown, pts)))
-    before = shown[0] - step * np.arange(delay, 0, -1, dtype=np.int64)
-    return np.concatenate((before, shown[: len(shown) - delay]))
-
-
-def _notes(parts: Sequence[_Part]) -> Iterator[str]:
-    for part in parts:
-        name = part.listing.path.name
-        if part.undecodable:
-            yield f"{name}: its first {part.undecodable} frames need an earlier recording to be decoded; left out"
-        if part.lost:
-            yield f"{name}: {part.lost} frames before the joint are coded together with later ones; left out"
-        damaged = len(set(part.listing.video.damaged) & set(part.run.kept.tolist()))
-        if damaged:
-            yield f"{name}: {damaged} frames are damaged"
-        if part.listing.other_tracks:
-            yield f"{name}: not copied: {', '.join(part.listing.other_tracks)}"
-    with_sound = [part for part in parts if part.listing.audio]
-    if not with_sound:
-        yield "the recordings have no audio"
-    elif len(with_sound) < len(parts):
-        silent = ", ".join(part.listing.path.name for part in parts if not part.listing.audio)
-        yield f"no audio in {silent}; there the audio track has a hole"
-
-
-def _sounds(parts: Sequence[_Part], origin: Fraction, extension: str) -> Iterator[_SoundPlan]:
-    count = max(len(part.listing.audio) for part in parts)
-    for number in range(count):
-        having = [place for place, part in enumerate(parts) if len(part.listing.audio) > number]
-        # A header that sets the decoder up is better than packets that do.
-        told = [place for place in having if parts[place].listing.audio[number].extradata]
-        yield _placed(parts, number, (told or having)[0], origin, extension)
-
-
-def _placed(parts: Sequence[_Part], number: int, template: int, origin: Fraction, extension: str) -> _SoundPlan:
-    """Where each packet of audio track `number` sounds: at its own time, or up to half a frame off for no seam."""
-    model, name = parts[template].listing.audio[number], parts[template].listing.path.name
-    if not model.rate:
-        raise CannotCopy(f"{name}: audio track {number + 1} does not tell its sample rate")
-    if model.form.has_adts and model.config is None:
-        raise CannotCopy(f"{name}: audio track {number + 1} does not tell its channels")
-    # A decoder of overlapping frames needs one more to begin with, which an MP4's edit list keeps from being heard.
-    lead_in = extension in EDITED and model.codec in FIXED_FRAMES
-    line = _SoundLine(model.rate, None if extension in EDITED else 0)
-    for at, part in enumerate(parts):
-        if len(part.listing.audio) <= number:
-            line.places.append({})
-            continue
-        opens, closes, is_joined = _window(parts, at, number)
-        line.add(
-            _samples(part.listing.audio[number], part.shift - origin, model.rate),
-            math.ceil((opens - origin) * model.rate),
-            math.ceil((closes - origin) * model.rate),
-            2 if lead_in and not at else 1,
-            is_joined=is_joined,
-        )
-    notes = [
-        f"audio track {number + 1}: no sound from {start / model.rate:.3f} s for {length / model.rate:.3f} s"
-        for start, length in line.holes[:20]
-    ]
-    return _SoundPlan(template, model.rate, line.longest, tuple(line.places), line.moved, tuple(notes))
-
-
-class _SoundLine:
-    """The packets of one track one after the other, in samples from the first frame, none before `earliest`."""
-
-    def __init__(self, rate: int, earliest: int | None) -> None:
-        self.places: list[dict[int, int]] = []
-        self.holes: list[tuple[int, int]] = []
-        self.longest = 1
-        self._rate, self._earliest = rate, earliest
-        self._furthest = 0
-        self._cursor: int | None = None
-
-    @property
-    def moved(self) -> Fraction:
-        """How far a packet was moved at most, in seconds."""
-        return Fraction(self._furthest, self._rate)
-
-    def add(self, samples: Iterator[tuple[int, int]], opens: int, closes: int, reach: int, *, is_joined: bool) -> None:
-        """Places the packets that sound from `opens` to `closes`, and the one before if `reach` is 2.
-
-        A slice that is joined to the one before may fill what that leaves empty, from before its own first frame.
-        """
-        placed: dict[int, int] = {}
-        self.places.append(placed)
-        for index, (told, length) in enumerate(samples):
-            if told >= closes:
-                break
-            if told < opens - LEAD_SECONDS * self._rate or (not is_joined and told + reach * length <= opens):
-                continue
-            place = told
-            if self._cursor is not None:
-                if told < self._cursor - length // 2:
-                    continue
-                if told <= self._cursor + length // 2:
-                    place = self._cursor
-                elif placed or is_joined:
-                    self.holes.append((self._cursor, told - self._cursor))
-            if self._earliest is not None and place < self._earliest:
-                continue
-            self._furthest = max(self._furthest, abs(place - told))
-            self.longest = max(self.longest, length)
-            placed[index], self._cursor = place, place + length
-
-
-def _window(parts: Sequence[_Part], at: int, number: int) -> tuple[Fraction, Fraction, bool]:
-    """From when to when sound of part `at` is wanted, and whether its pictures go on where the part before ended.
-
-    Where pictures go on in the next part, its sound may begin late: so long, this part's own is wanted.
-    """
-    part, end = parts[at], parts[at].end
-    is_joined = at > 0 and abs(part.first - parts[at - 1].end) <= part.half
-    if at + 1 < len(parts) and abs(parts[at + 1].first - end) <= part.half:
-        audio = parts[at + 1].listing.audio
-        if len(audio) > number and audio[number].pts:
-            late = audio[number].pts[0] * audio[number].time_base + parts[at + 1].shift
-            end = max(end, min(late, end + LEAD_SECONDS))
-    return part.first, end, is_joined
-
-
-def _samples(track: TrackList, shift: Fraction, rate: int) -> Iterator[tuple[int, int]]:
-    """Of each packet, in samples: when it sounds and for how long."""
-    scale, offset = track.time_base * rate, shift * rate
-    begins = _nearest(track.pts, scale, offset)
-    if track.codec in FIXED_FRAMES:
-        usual = max(1, round(track.usual_duration() * scale))
-        return ((begin, usual) for begin in begins)
-    return zip(begins, (max(1, length) for length in _nearest(track.duration, scale, Fraction(0))), strict=True)
-
-
-def _nearest(ticks: Sequence[int], scale: Fraction, offset: Fraction) -> list[int]:
-    """`ticks` times `scale` plus `offset`, each rounded once."""
-    below = math.lcm(scale.denominator, offset.denominator)
-    factor, plus = int(scale * below), int(offset * below)
-    return [(2 * (tick * factor + plus) + below) // (2 * below) for tick in ticks]
 
 
 class _Copy:
@@ -556,15 +278,13 @@ class _Copy:
     def _made_like_sources(self, limits: Limits) -> list[VideoStream | AudioStream]:
         plan = self._plan
         made: list[VideoStream | AudioStream] = []
-        wanted = [(0, 0), *((sound.template, number) for number, sound in enumerate(plan.sounds, 1))]
         with ExitStack() as stack:
-            files = {part: plan.parts[part].listing.tracks for part, _ in wanted}
-            for part, track in wanted:
-                if not files[part]:
-                    path = plan.parts[part].listing.path
-                    video, audio, _ = tracks(path, stack.enter_context(opened(path, limits)))
-                    files[part] = (video, *audio)
-                made.append(self._like(files[part][track], track))
+            files: dict[Path, tuple[VideoStream | AudioStream, ...]] = {}
+            for number in range(1 + len(plan.sounds)):
+                source = plan.parts[plan.sounds[number - 1].template].sound if number else plan.parts[0].listing
+                if source.path not in files:
+                    files[source.path] = source.tracks or _tracks(stack, source.path, limits)
+                made.append(self._like(files[source.path][number], number))
         return made
 
     def _like(self, template: VideoStream | AudioStream, track: int) -> VideoStream | AudioStream:
@@ -580,13 +300,18 @@ class _Copy:
                 stream.codec_context.codec_tag = "hvc1"
             return stream
         sound = plan.sounds[track - 1]
-        source = plan.parts[sound.template].listing.audio[track - 1]
+        source = plan.parts[sound.template].sound.audio[track - 1]
         stream.time_base = Fraction(1, sound.rate)
         if source.form.has_adts:
             stream.codec_context.extradata = source.config
         if template.language:
             stream.metadata["language"] = template.language
         return stream
+
+
+def _tracks(stack: ExitStack, path: Path, limits: Limits) -> tuple[VideoStream | AudioStream, ...]:
+    video, audio, _ = tracks(path, stack.enter_context(opened(path, limits)))
+    return video, *audio
 
 
 def _write(plan: _Plan, output: Path, limits: Limits, checkpoint: Checkpoint) -> list[str]:
@@ -598,17 +323,35 @@ def _write(plan: _Plan, output: Path, limits: Limits, checkpoint: Checkpoint) ->
         for number, part in enumerate(plan.parts):
             places = {kept: done + at for at, kept in enumerate(part.run.kept.tolist())}
             sounds = [sound.places[number] for sound in plan.sounds]
-            sync, listed = set(part.listing.video.sync), (part.listing.video, *part.listing.audio)
-            for parcel in part.listing.parcels(limits):
+            sync = set(part.listing.video.sync)
+            for parcel in _parcels(part, limits):
                 if parcel.track == 0 and parcel.number in places:
                     checkpoint("copying", places[parcel.number], len(plan.pts))
-                    copy.picture(places[parcel.number], parcel, listed[0], is_sync=parcel.number in sync)
+                    copy.picture(places[parcel.number], parcel, part.listing.video, is_sync=parcel.number in sync)
                 elif parcel.track and parcel.number in sounds[parcel.track - 1]:
-                    copy.sound(sounds[parcel.track - 1][parcel.number], parcel, listed[parcel.track])
+                    track = parcel.track - 1
+                    copy.sound(sounds[track][parcel.number], parcel, part.sound.audio[track])
             done += len(places)
     finally:
         copy.close()
     return [digest.hexdigest() for digest in copy.digests]
+
+
+def _parcels(part: Part, limits: Limits) -> Iterator[Parcel]:
+    """The packets of a part in the file's order; pictures and sound of two files by their times."""
+    if part.sound is part.listing:
+        yield from part.listing.parcels(limits)
+        return
+
+    def at(parcel: Parcel) -> Fraction:
+        if parcel.track == 0:
+            return part.listing.video.pts[parcel.number] * part.base + part.shift
+        track = part.sound.audio[parcel.track - 1]
+        return track.pts[parcel.number] * track.time_base + part.sound_shift
+
+    pictures = (parcel for parcel in part.listing.parcels(limits) if parcel.track == 0)
+    sounds = (parcel for parcel in part.sound.parcels(limits) if parcel.track)
+    yield from heapq.merge(pictures, sounds, key=at)
 
 
 def _prove(
@@ -619,44 +362,50 @@ def _prove(
     Raises:
         MediaError: with the first difference from what was to be written.
     """
-    found = inspect(output, limits, threads, tick)
-    expected = np.sort(plan.pts)
-    if found.frames != len(expected):
-        raise MediaError(f"{output.name} holds {found.frames} frames instead of {len(expected)}")
-    ratio = plan.base / found.time_base
-    off = np.flatnonzero(found.times * ratio.denominator - expected * ratio.numerator)
-    if len(off):
-        raise MediaError(f"{output.name}: frame {int(off[0])} is shown at the wrong time")
-    _prove_sound(plan, found, output)
-    if _digests(output, limits, len(digests)) != list(digests):
-        raise MediaError(f"{output.name} holds other bytes than its sources")
+    with reading(output), opened(output, limits) as container:
+        video, audio, _ = tracks(output, container)
+        _prove_sound(plan, [first_sound(container, stream) for stream in audio], output)
+        stamps, found = _read(container, video, audio)
+        expected = np.sort(plan.pts)
+        if len(stamps) != len(expected):
+            raise MediaError(f"{output.name} holds {len(stamps)} frames instead of {len(expected)}")
+        ratio = plan.base / (video.time_base or Fraction(1, av.time_base))
+        off = np.flatnonzero(stamps * ratio.denominator - expected * ratio.numerator)
+        if len(off):
+            raise MediaError(f"{output.name}: frame {int(off[0])} is shown at the wrong time")
+        if found != list(digests):
+            raise MediaError(f"{output.name} holds other bytes than its sources")
+        only(container, video)
+        video.codec_context.thread_count = threads
+        decode_last(container, video, int(stamps[-1]), tick, output)
 
 
-def _prove_sound(plan: _Plan, found: Found, output: Path) -> None:
+def _prove_sound(plan: _Plan, found: Sequence[AudioFound], output: Path) -> None:
     """Every track begins where its first packet was placed, or with the first frame."""
-    for number, (sound, track) in enumerate(zip(plan.sounds, found.audio, strict=True), 1):
+    for number, (sound, track) in enumerate(zip(plan.sounds, found, strict=True), 1):
         if sound.start is None:
             continue
         begin = max(Fraction(0), Fraction(sound.start, sound.rate))
-        if track.start is None or abs(track.start - begin) > max(track.frame_seconds, found.time_base):
+        if track.start is None or abs(track.start - begin) > max(track.frame_seconds, plan.base):
             raise MediaError(f"{output.name}: audio track {number} does not begin where it should")
 
 
-def _digests(output: Path, limits: Limits, count: int) -> list[str]:
-    """The digests of the bytes of the file's pictures and of the sound of each audio track."""
-    digests = [hashlib.sha256() for _ in range(count)]
-    with reading(output), opened(output, limits) as container:
-        video, audio, _ = tracks(output, container)
-        context = video.codec_context
-        codec, size = context.codec.canonical_name, length_size(context.codec.canonical_name, context.extradata)
-        places = {stream.index: place for place, stream in enumerate((video, *audio))}
-        for packet in container.demux():
-            place = places.get(packet.stream_index)
-            if place is None or not packet.size:
-                continue
-            if place:
-                digests[place].update(packet)
-                continue
+def _read(container: InputContainer, video: VideoStream, audio: Sequence[AudioStream]) -> tuple[Ticks, list[str]]:
+    """The times of the file's pictures, in order, and the digests of the bytes of its pictures and of each sound."""
+    digests = [hashlib.sha256() for _ in range(1 + len(audio))]
+    codec = video.codec_context.codec.canonical_name
+    size = length_size(codec, video.codec_context.extradata)
+    places = {stream.index: place for place, stream in enumerate((video, *audio))}
+    stamps: list[int] = []
+    for stream in container.streams:
+        stream.discard = Discard.default
+    container.seek(0)
+    for packet in container.demux(video, *audio):
+        place = places[packet.stream_index]
+        if place and packet.size:
+            digests[place].update(packet)
+        elif packet.size and packet.pts is not None:
+            stamps.append(packet.pts)
             for piece in picture_bytes(codec, memoryview(packet), size):
                 digests[0].update(piece)
-    return [digest.hexdigest() for digest in digests]
+    return np.sort(np.array(stamps, np.int64)), [digest.hexdigest() for digest in digests]
