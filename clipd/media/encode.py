@@ -88,7 +88,8 @@ class Encoder:
                 f"file:{path}",
                 "w",
                 format=MUXERS[recipe.extension],
-                container_options=recipe.container_options,
+                # Else Matroska makes up an id by chance, and the same clip is another file each time.
+                container_options={"fflags": "+bitexact", **recipe.container_options},
             )
             self._video = self._add_video(recipe, threads)
             self._audio = [self._add_audio(track) for track in recipe.audio]
