@@ -62,6 +62,8 @@ class Register:
         # Not kept open for writing by another thread: one run uses it from one thread.
         self._base = sqlite3.connect(Path(self._folder.name) / "register.sqlite", isolation_level=None)
         self._base.executescript(_SCHEMA)
+        # Never committed: nobody else reads it, and what does not fit into the cache goes to the file all the same.
+        self._base.execute("BEGIN")
         self._ledgers: list[Path] = []
         self._places: dict[Path, int] = {}
         self._ok = self._failed = self._resumed = 0
