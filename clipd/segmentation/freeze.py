@@ -20,9 +20,9 @@ from clipd.segmentation.stretches import lasts
 
 Planes = tuple[NDArray[Any], ...]
 
-MOVES: Final = 4.0
+MOVES: Final = 2.0
 """A small picture that differs by this many times the noise has moved."""
-STANDS: Final = 1 / 6
+STANDS: Final = 1 / 3
 """A small picture that differs by this part of the noise, chroma included, stands still."""
 ROWS_FIRST: Final = 8
 """Every how many rows are compared first, ..."""
