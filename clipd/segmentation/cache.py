@@ -44,11 +44,14 @@ def features_of(
     """
     if cache is None:
         return survey(path, settings, limits, checkpoint, threads=threads)
-    kept = cache / "features" / _name(identify(path, cache, checkpoint).sha256, settings, limits)
+    identity = identify(path, cache, checkpoint)
+    kept = cache / "features" / _name(identity.sha256, settings, limits)
     features = _read(kept)
     if features is None:
         features = survey(path, settings, limits, checkpoint, threads=threads)
-        _store(kept, features)
+        # What was measured is kept under the content that was hashed only if it is the same still.
+        if identify(path, cache, checkpoint) == identity:
+            _store(kept, features)
     return features
 
 
