@@ -34,6 +34,7 @@ from clipd.model.clip import Status
 from clipd.model.setting import over, setting, split_lists
 from clipd.report.pages import Settings as PagesSettings
 from clipd.tree.layout import CONFIG_NAME, MARKER_NAME, Directories
+from clipd.tree.marker import NoTree
 from clipd.worker.pool import Settings as PoolSettings
 from clipd.worker.retry import Settings as RetrySettings
 
@@ -139,7 +140,8 @@ def find(root: Path | None, config: Path | None) -> tuple[Path | None, Path | No
     The root is None where nobody named one and the settings file says which it is.
 
     Raises:
-        ConfigError: a file that was named is not there, or no tree is found.
+        ConfigError: a file that was named is not there.
+        NoTree: no tree is found.
     """
     named = os.environ.get(f"{ENVIRONMENT_PREFIX}ROOT")
     root = root or (Path(named) if named else None)
@@ -154,7 +156,7 @@ def find(root: Path | None, config: Path | None) -> tuple[Path | None, Path | No
             return None if root is None else folder, file
         if (folder / MARKER_NAME).exists():
             return folder, None
-    raise ConfigError(
+    raise NoTree(
         f"{here} is not a clipd tree (no {MARKER_NAME}). Is its share mounted? A new one is made with: "
         f"clipd init {root or 'DIR'}"
     )

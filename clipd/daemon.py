@@ -164,7 +164,8 @@ class Daemon:
             self._watch.stop()
             with suppress(OSError):
                 self.layout.heartbeat(self._beat_name).unlink(missing_ok=True)
-            self._showing.page_now(self._situation())
+            if self._root_is_there():
+                self._showing.page_now(self._situation())
             stop_serving()
 
     # --- one turn -----------------------------------------------------------------------------------------------
@@ -242,7 +243,13 @@ class Daemon:
             logger.info("the share is back: {}", self.layout.root)
             self._root_trouble = ""
             self._next_walk = 0.0
+            self._watch_anew()  # what is mounted now may be another filesystem than what was watched
         return True
+
+    def _watch_anew(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = Watch(self.scan.folders, self.config.watch, self._messages.put)
 
     # --- noticing -----------------------------------------------------------------------------------------------
 
@@ -265,8 +272,7 @@ class Daemon:
         self._next_walk = self.clock.monotonic() + pause
         if self._watch is not None and self._watch.lost:
             logger.warning("file events were lost: watching anew")
-            self._watch.stop()
-            self._watch = Watch(self.scan.folders, self.config.watch, self._messages.put)
+            self._watch_anew()
         if not self._scanned:
             self._scanned = True
             notify("READY=1")
@@ -354,6 +360,8 @@ class Daemon:
         else:
             outcome = ended.outcome
             self._halted.discard(job.id)
+            if outcome.verdict is Verdict.DEFERRED and not self._root_is_there():
+                self._halted.add(job.id)  # its end could not be written down, and must count for nothing
         if outcome.verdict is Verdict.COMPLETE:
             self.tally.complete.append(outcome)
         elif outcome.verdict is Verdict.FAILED:
@@ -451,9 +459,8 @@ class Daemon:
         self.scan.renew(config.watch.ignore, config.watch.settle_seconds)
         self._showing.renew(config.pages)
         self._steering.renew(config)
-        if config.watch.mode != former.watch.mode and self._watch is not None:
-            self._watch.stop()
-            self._watch = Watch(self.scan.folders, config.watch, self._messages.put)
+        if config.watch.mode != former.watch.mode:
+            self._watch_anew()
         log.start(config.log, self.layout.root)
         self._next_walk = 0.0
         logger.info("the settings were read again")

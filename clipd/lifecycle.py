@@ -246,7 +246,12 @@ def _answer(job: Job, place: Workplace, wish: Wish, answer: Answer) -> WriteBack
 
 
 def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Record) -> Outcome:
-    """What becomes of a job whose attempt raised `error`: the answer to "try again?"."""
+    """What becomes of a job whose attempt raised `error`: the answer to "try again?".
+
+    Raises:
+        Deferred: the share is away; nothing can be written down.
+    """
+    require_root(place.layout)
     words, rules, now = str(error) or type(error).__name__, place.retry, place.clock.now()
     match error:
         case ClaimLost():

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from loguru import logger
 from pydantic import ByteSize
 from rich.table import Table
 
 from clipd import log
 from clipd.cli.app import ConfigFile, Root, app, counted, out, say, tree
-from clipd.config import Config, find, load
+from clipd.config import ENVIRONMENT_PREFIX, Config, find, load
 from clipd.daemon import Daemon
-from clipd.errors import ConfigError
+from clipd.errors import ConfigError, Temporary
+from clipd.report.health import notify
 from clipd.report.plan import Planned, Skipped, plan
 from clipd.tree.layout import Layout
-from clipd.tree.marker import require_same_share
+from clipd.tree.marker import NoTree, require_same_share
+
+LOOK_SECONDS = 2.0
+"""How often a share that is away is looked for."""
 
 
 @app.command()
@@ -49,6 +57,8 @@ def run(
 ) -> None:
     """Watch the tree and process every clip marked Process, until stopped.
 
+    Where the tree that is named (--root or CLIPD_ROOT) is away, clipd says so, waits, and begins when it is back.
+
     With --once the exit code is 0 when all is well, 1 when something failed, 2 for wrong usage or settings.
     """
     flags = flags_of(
@@ -74,8 +84,15 @@ def run(
 
 def serve(root: Path | None, config: Path | None, flags: dict[str, Any], *, once: bool, dry_run: bool) -> int:
     """Run the daemon, one pass, or a dry run, on the tree that is meant; the exit code."""
-    settings, layout = tree(root, config, flags)
-    require_same_share(layout)
+    named = root is not None or bool(os.environ.get(f"{ENVIRONMENT_PREFIX}ROOT"))
+    if named and not once and not dry_run:
+        there = _tree_when_there(root, config, flags)
+        if there is None:
+            return 0
+        settings, layout = there
+    else:
+        settings, layout = tree(root, config, flags)
+        require_same_share(layout)
     if dry_run:
         return show_plan(settings, layout)
     log.start(settings.log, settings.root)
@@ -87,6 +104,30 @@ def serve(root: Path | None, config: Path | None, flags: dict[str, Any], *, once
         for path, why in daemon.unreadable.items():
             say(f"not read: {path}: {why}")
     return code
+
+
+def _tree_when_there(root: Path | None, config: Path | None, flags: dict[str, Any]) -> tuple[Config, Layout] | None:
+    """The settings and the layout of the tree that is named, once its share is mounted; None when told to stop."""
+    log.start(log.Settings())
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    told = ""
+    while not stopped.is_set():
+        try:
+            settings, layout = tree(root, config, flags)
+            require_same_share(layout)
+        except (NoTree, Temporary) as error:
+            if str(error) != told:
+                told = str(error)
+                logger.warning("waiting for the share: {}", told)
+            notify(f"READY=1\nWATCHDOG=1\nSTATUS=waiting for the share: {told}")
+            stopped.wait(LOOK_SECONDS)
+        else:
+            if told:
+                logger.info("the share is there: {}", layout.root)
+            return settings, layout
+    return None
 
 
 def formats_of(formats: str | None, cv_optimized: bool, both_formats: bool) -> list[str] | None:

@@ -17,6 +17,7 @@ from clipd.files.lease import Claim
 from clipd.files.walk import Look, look
 from clipd.model.job import Job
 from clipd.tree.layout import Layout
+from clipd.tree.marker import require_root
 from clipd.tree.record import Progress, write_progress
 
 LOOK_SECONDS = 1.0
@@ -50,6 +51,7 @@ class Watchman:
         Raises:
             ClaimLost: another worker took the job.
             Superseded: the person changed, cancelled or removed the clip.
+            Deferred: the share is away.
         """
         now = self._clock.monotonic()
         if now < self._next and stage == self._stage:
@@ -69,6 +71,7 @@ class Watchman:
         except Temporary:
             return  # half-written just now: looked at again at the next checkpoint
         if wish is None:
+            require_root(self._layout)  # a share that was unmounted looks as if everything had been removed
             raise Superseded("the clip or its sidecar was removed")
         if not wish.due:
             raise Superseded("the clip no longer asks for it")

@@ -6,14 +6,14 @@ import json
 import uuid
 from pathlib import Path
 
-from clipd.errors import ClipdError, ConfigError, Deferred
+from clipd.errors import ConfigError, Deferred
 from clipd.files.atomic import as_clipd_error, create
 from clipd.tree.layout import Layout
 
 PROTOCOL = 1
 
 
-class NoTree(ClipdError):
+class NoTree(ConfigError):
     """The folder is no clipd tree: it has no marker."""
 
 

@@ -22,12 +22,10 @@ ROOT = str(Path(__file__).parents[2])
 FRAMES = 60
 
 
-def slow_tree(tmp_path: Path) -> Tree:
+def slow_tree(tmp_path: Path, **settings: Any) -> Tree:
     """A tree with one source, whose clips take some seconds."""
-    made = Tree.at(
-        tmp_path / "tree",
-        {"clips": {"formats": ["h264"], "processor": "tests.crash.slow:film"}, "claims": {"lease_seconds": 2.0}},
-    )
+    slow = {"clips": {"formats": ["h264"], "processor": "tests.crash.slow:film"}, "claims": {"lease_seconds": 2.0}}
+    made = Tree.at(tmp_path / "tree", {**slow, **settings})
     made.add_source(make(tmp_path / "film.mp4", count=FRAMES, size=(64, 48)), "match.mp4")
     return made
 

@@ -131,6 +131,11 @@ class Daemon:
 
     def start(self) -> None:
         """Start it and wait until it serves."""
+        self.begin()
+        wait_until(lambda: "serves" in self.log or self.process.poll() is not None, "the daemon to start")  # type: ignore[union-attr]
+
+    def begin(self) -> None:
+        """Start it."""
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -139,7 +144,6 @@ class Daemon:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(lambda: "serves" in self.log or self.process.poll() is not None, "the daemon to start")  # type: ignore[union-attr]
 
     @property
     def log(self) -> str:

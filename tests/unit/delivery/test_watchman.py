@@ -11,7 +11,7 @@ import pytest
 
 from clipd.delivery.origins import Wish
 from clipd.delivery.watchman import LOOK_SECONDS, Watchman
-from clipd.errors import ClaimLost, Superseded, Temporary
+from clipd.errors import ClaimLost, Deferred, Superseded, Temporary
 from clipd.model.job import Job
 from clipd.tree.layout import Directories, Layout
 from clipd.tree.record import read_progress
@@ -65,6 +65,7 @@ class Post:
     def __post_init__(self) -> None:
         self.layout = Layout(self.root, Directories())
         self.sidecar = self.root / JOB.origin
+        self.layout.marker.touch()
         self.saves = 0
         self.save()
         self.watchman = Watchman(JOB, self.layout, "here", self.claim, self.origin, self.clock)  # type: ignore[arg-type]
@@ -122,6 +123,14 @@ class TestStops:
         post.sidecar.unlink()
         post.origin.gone = True
         with pytest.raises(Superseded, match="removed"):
+            post.step()
+
+    def test_a_share_that_is_away_is_no_deletion(self, post: Post) -> None:
+        post.step()
+        post.sidecar.unlink()
+        post.layout.marker.unlink()
+        post.origin.gone = True
+        with pytest.raises(Deferred, match="not mounted"):
             post.step()
 
     def test_a_change_between_the_claim_and_the_first_look_is_noticed(self, post: Post) -> None:
