@@ -537,7 +537,7 @@ class Daemon:
             space=config.space,
             arrival=config.sources,
             limits=config.media,
-            kinds={"clip": config.clips, "segment": config.segmentation},
+            kinds={"clip": config.clips, "compound": config.clips, "segment": config.segmentation},
             annotations=config.annotations,
             failed_status=config.failed_status,
             share_offset=self._share_offset,

@@ -58,7 +58,7 @@ def annotate(
         return tuple(sheets)
     for told in _one_of_each_name(result.artifacts):
         sheet = truth_sheet(told, prepared, result, facts)
-        for suffix in dict.fromkeys(("json", *formats)):
+        for suffix in dict.fromkeys(("json", *formats, *result.sheets)):
             sheets.append(_write(staging, told, suffix, ANNOTATIONS[suffix](sheet)))
     taken = {(artifact.folder, artifact.name) for artifact in result.artifacts}
     for made in sheets:
@@ -76,10 +76,16 @@ def _one_of_each_name(artifacts: Sequence[Artifact]) -> list[Artifact]:
 
 
 def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circumstances) -> Mapping[str, Any]:
-    """The truth sheet of one video (or of a file that stands alone), as plain values in reading order."""
+    """The truth sheet of one video (or of a file that stands alone), as plain values in reading order.
+
+    Where the job's part has a `source` that is no mapping of facts, it stands there as it is.
+    """
     truth = dict(result.truth)
     per_output = truth.pop("outputs", {})
     tools = truth.pop("tools", {})
+    source = {"path": prepared.source_name, "size": facts.sources[0].look.size, "sha256": facts.sources[0].sha256}
+    if isinstance(known := truth.pop("source", {}), Mapping):
+        known = {**source, **known}
     return {
         "clip": facts.job.name,
         "file": f"{video.folder}/{video.name}",
@@ -90,12 +96,7 @@ def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circ
         "key": facts.job.key,
         "revision": facts.revision,
         "run": facts.run,
-        "source": {
-            "path": prepared.source_name,
-            "size": facts.sources[0].look.size,
-            "sha256": facts.sources[0].sha256,
-            **truth.pop("source", {}),
-        },
+        "source": known,
         **truth,
         "output": {**per_output.get(video.staged_name, {}), **video.facts},
         "files": [

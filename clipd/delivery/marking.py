@@ -50,7 +50,7 @@ def clips_of(layout: Layout, sidecar: Path) -> Iterator[Marked]:
     origin, video = layout.relative(sidecar), layout.place(sidecar).video
     for entry in sidecars.parse(data).entries:
         if entry.problem is None:
-            job = job_id("clip", origin, entry.key)
+            job = job_id(entry.kind, origin, entry.key)
             names = names_of(job, video, entry.name, entry.key)
             yield Marked(job, f"{video} / {entry.name}", names, sidecar, entry)
 

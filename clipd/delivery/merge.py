@@ -59,6 +59,8 @@ def _carried_over(old: Entry, new: Entry, now: Sidecar) -> tuple[dict[str, Any],
 
 
 def _around(data: bytes) -> Any:
-    """What a sidecar holds beside its clips."""
+    """What a sidecar holds beside its clips and compounds."""
     content = json.loads(data)
-    return {key: value for key, value in content.items() if key != "clips"} if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    return {key: value for key, value in content.items() if key not in ("clips", "compounds")}

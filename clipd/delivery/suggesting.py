@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,8 @@ def add_suggestions(
 
 def _named(clip: Mapping[str, Any], taken: set[str]) -> Mapping[str, Any]:
     """`clip` under a name that no clip of the sidecar has."""
-    free: Callable[[str], bool] = lambda name: name not in taken
-    name = next(filter(free, (clip["name"], *(f"{clip['name']}_{number}" for number in range(2, len(taken) + 3)))))
+    names = (clip["name"], *(f"{clip['name']}_{number}" for number in range(2, len(taken) + 3)))
+    name = next(name for name in names if name not in taken)
     taken.add(name)
     return {**clip, "name": name}
 

@@ -20,7 +20,6 @@ from clipd.model.job import Job, job_id
 from clipd.tree import sidecar
 from clipd.tree.layout import Layout
 
-KIND = "clip"
 FAILURES_KEPT = 8
 """How many failed clips of one sidecar are kept by name; of the others only the number."""
 ERROR_CHARACTERS = 600
@@ -79,8 +78,8 @@ def job_of(layout: Layout, path: Path, entry: sidecar.Entry, written: datetime) 
     """The job that an entry of the sidecar at `path`, last `written` then, amounts to."""
     origin, place = layout.relative(path), layout.place(path)
     return Job(
-        id=job_id(KIND, origin, entry.key),
-        kind=KIND,
+        id=job_id(entry.kind, origin, entry.key),
+        kind=entry.kind,
         origin=origin,
         key=entry.key,
         name=f"{place.video} / {entry.name}",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from clipd.jobs.clip_kind import ClipKind
+from clipd.jobs.compound_kind import CompoundKind
 from clipd.jobs.kind import Kind
+from clipd.jobs.request_kind import RequestKind
 from clipd.jobs.segment_kind import SegmentKind
 
 KINDS: dict[str, Kind] = {
     "clip": ClipKind(),
+    "compound": CompoundKind(),
     "segment": SegmentKind(),
+    "request": RequestKind(),
 }
 """The word in a job's `kind` -> what does the work."""
 

@@ -45,7 +45,7 @@ class ClipKind:
             )
         )
         decides = {
-            "clip": {key: value for key, value in asdict(request).items() if key not in _UNDECIDING},
+            "clip": {key: value for key, value in asdict(request).items() if key not in UNDECIDING},
             "source": layout.relative(source),
             "renditions": [asdict(rendition) for rendition in renditions],
             "settings": settings.model_dump(mode="json"),
@@ -67,5 +67,5 @@ class ClipKind:
         return Result(made.artifacts, truth, tuple(warnings))
 
 
-_UNDECIDING = ("key", "priority", "modified_at", "notes", "source_path")
+UNDECIDING = ("key", "priority", "modified_at", "notes", "source_path")
 """Fields of a clip that do not change its outputs; `source_path` counts as the file it leads to."""

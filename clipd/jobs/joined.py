@@ -31,8 +31,9 @@ from clipd.formats.format import Expected, FormatSettings, Pictures, Proof
 from clipd.jobs.clip import SOUND_STEP_SECONDS, WAITING_PICTURES, Settings
 from clipd.jobs.context import Context
 from clipd.jobs.footage import Decoded, Footage, open_footage, reopen_footage
+from clipd.jobs.geometry import Geometry, lay_out
 from clipd.jobs.rendition import Rendition
-from clipd.jobs.truth import CropFacts, OutputFacts, SourceFacts, SpanFacts, source_facts
+from clipd.jobs.truth import AppliedCrop, CropFacts, OutputFacts, SourceFacts, SpanFacts, source_facts
 from clipd.media.ahead import ahead
 from clipd.media.audio import LAYOUTS
 from clipd.media.crop import Cropper
@@ -47,7 +48,7 @@ from clipd.media.picture import CROPPABLE, JPEG, Reshaper, is_full_range
 from clipd.media.probe import AudioTrack, VideoTrack
 from clipd.media.timing import Ticks, is_exact, rebased
 from clipd.model.artifact import Artifact
-from clipd.model.crop import Rect
+from clipd.model.crop import CropPath, CropPlan, Rect
 from clipd.model.timespan import Span
 
 FINEST: Final = 10_000_000
@@ -63,13 +64,14 @@ class FilmPart:
     """A span of the file at `path`; `name` is what people call it.
 
     It takes `length` seconds of the whole: pictures and sound beyond are cut; where they are missing, the last picture
-    is held. None: as long as its pictures are shown.
+    is held. None: as long as its pictures are shown. `crop` is cut from each picture before it is fitted.
     """
 
     path: Path
     name: str
     span: Span
     length: Fraction | None = None
+    crop: CropPath | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class PartFacts:
     span: SpanFacts | None
     rect: tuple[int, int, int, int]
     is_untouched: bool
+    crop: tuple[AppliedCrop, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,14 @@ class _Placed:
     ends: Fraction
     times: Ticks
     base: Fraction
+    geometry: Geometry | None = None
+    """What is cut from its pictures; None for black."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of its pictures once they are cut, in pixels."""
+        assert self.geometry is not None  # noqa: S101 - black has no size of its own
+        return self.geometry.width, self.geometry.height
 
 
 def _place(parts: Sequence[Part], footages: Sequence[Footage | None], rate: Fraction) -> list[_Placed]:
@@ -186,11 +197,19 @@ def _place(parts: Sequence[Part], footages: Sequence[Footage | None], rate: Frac
             name = part.name if isinstance(part, FilmPart) else footage.path.name
             times = footage.index.pts[span.first : span.last + 1] - footage.index.pts[span.first]
             times = times[times < math.ceil(length / base)]
+        geometry = None if footage is None else _geometry(part, footage)
         if length <= 0:
             raise Rejected(f"a part of the film ({name}) has no length")
-        placed.append(_Placed(footage, name, begins, begins + length, times, base))
+        placed.append(_Placed(footage, name, begins, begins + length, times, base, geometry))
         begins += length
     return placed
+
+
+def _geometry(part: Part, footage: Footage) -> Geometry:
+    """What is cut from the pictures of a part: its crop, exact to the pixel, or all of them."""
+    crop = part.crop if isinstance(part, FilmPart) else None
+    plan = CropPlan(crop, footage.info.video.width, footage.info.video.height)
+    return lay_out(plan, footage.span, lambda width, height: (width, height), None, upscale=False)
 
 
 def _clock(placed: Sequence[_Placed]) -> Fraction:
@@ -229,7 +248,7 @@ class _Making:
         self._placed = _place(parts, footages, rate)
         clock = _clock(self._placed)
         self._times = _times(self._placed, clock)
-        self._canvas = _canvas(self._films, box)
+        self._canvas = _canvas([part for part in self._placed if part.footage is not None], box)
         self._pictures = _alike(self._films, self._canvas, clock, rate, self._times)
         self._warnings: list[str] = [f"{film.path.name}: {note}" for film in self._films for note in film.info.notes]
         if clock == PLAIN_CLOCK:
@@ -279,9 +298,10 @@ class _Making:
             span = replace(part.footage.span, last=part.footage.span.first + count - 1)
             footage = replace(part.footage, span=span)
             decoded = Decoded(footage, self._context.limits, self._context.threads, exactly=False)
-            sar = footage.info.video.sar
-            for _, picture in decoded.pictures():
-                yield fitter.fit(picture, sar)
+            sar, cropper = footage.info.video.sar, Cropper()
+            for number, picture in decoded.pictures():
+                cut = picture if part.geometry is None else cropper.cut(picture, part.geometry.at(number))
+                yield fitter.fit(cut, sar)
             self._warnings += [f"{part.name}: {warning}" for warning in decoded.warnings()]
 
     def _sounds(self) -> Iterator[JoinedSound]:
@@ -340,9 +360,20 @@ class _Making:
             frames=len(part.times),
             source=source_facts(footage.info, footage.index.count, footage.index.method),
             span=cut.delivered(),
-            rect=canvas.inner(video.width, video.height, video.sar),
-            is_untouched=canvas.holds(_layout(video)[0], video.width, video.height, video.sar, full=_layout(video)[2]),
+            rect=canvas.inner(*part.size, video.sar),
+            is_untouched=canvas.holds(_layout(video)[0], *part.size, video.sar, full=_layout(video)[2]),
+            crop=_applied(part),
         )
+
+
+def _applied(part: _Placed) -> tuple[AppliedCrop, ...]:
+    """The rectangles cut at the first and the last frame, and at the crop's keyframes between them."""
+    if part.footage is None or part.geometry is None or part.geometry.plan.path is None:
+        return ()
+    span = part.footage.span
+    keyframes = [frame for frame, _ in part.geometry.plan.path.keyframes if span.first < frame < span.last]
+    rects = {frame: part.geometry.at(frame) for frame in (span.first, *keyframes, span.last)}
+    return tuple(AppliedCrop(frame, (at.x, at.y, at.width, at.height)) for frame, at in rects.items())
 
 
 def _tracks(film: Footage) -> tuple[AudioTrack, ...]:
@@ -355,12 +386,14 @@ def _layout(video: VideoTrack) -> tuple[str, int, bool]:
     return PLAIN_LAYOUT.get(name, name), video.bits, is_full_range(video.pix_fmt, video.color.range)
 
 
-def _canvas(films: Sequence[Footage], box: tuple[int, int] | None) -> Canvas:
+def _canvas(films: Sequence[_Placed], box: tuple[int, int] | None) -> Canvas:
     """A canvas of size `box`, or as large as the largest part; its pixels are square unless all parts' are alike."""
-    videos = [film.info.video for film in films]
+    videos = [film.footage.info.video for film in films if film.footage is not None]
     shapes = {video.sar for video in videos}
     sar = shapes.pop() if len(shapes) == 1 else Fraction(1)
-    sizes = [(max(1, round(video.width * video.sar / sar)), video.height) for video in videos]
+    sizes = [
+        (max(1, round(film.size[0] * video.sar / sar)), film.size[1]) for film, video in zip(films, videos, strict=True)
+    ]
     width, height = box or max(sizes, key=lambda size: size[0] * size[1])
     pixels, full = layout_for([_layout(video) for video in videos])
     return Canvas(width, height, pixels, sar, full)

@@ -112,7 +112,7 @@ class Truth:
 
     def plain(self) -> dict[str, Any]:
         """Plain values for JSON: fractions as numbers of seconds to the microsecond, tuples as lists."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return {field.name: plain_value(getattr(self, field.name)) for field in fields(self)}
 
 
 def source_facts(info: SourceInfo, frames: int, index_method: str) -> SourceFacts:
@@ -138,15 +138,16 @@ def source_facts(info: SourceInfo, frames: int, index_method: str) -> SourceFact
     )
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
+    """`value`, whatever facts it holds, as plain values for JSON."""
     if isinstance(value, AppliedCrop):
         return {"frame": value.frame, "rect": list(value.rect)}
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain_value(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Fraction):
         return int(value) if value.denominator == 1 else round(float(value), 6)
     if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain_value(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(part) for part in value]
+        return [plain_value(part) for part in value]
     return value

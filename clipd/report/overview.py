@@ -19,6 +19,7 @@ from clipd.intake import schedule
 from clipd.intake.gate import Gate, gate_of
 from clipd.jobs.naming import names_of
 from clipd.model.clip import Status
+from clipd.model.compound import Compound, Part
 from clipd.model.job import job_id
 from clipd.report.health import Health, read_healths
 from clipd.report.inbox import items_of_inbox
@@ -88,7 +89,7 @@ def items_of(
     data, _ = read_regular(path, sidecar.LIMIT_BYTES)
     origin, place = layout.relative(path), layout.place(path)
     for entry in sidecar.parse(data).entries:
-        job = job_id("clip", origin, entry.key)
+        job = job_id(entry.kind, origin, entry.key)
         state, why, outputs, progress = _standing(layout, path, entry, job)
         if state == "waiting" and entry.problem is None:
             why = _what_holds(why, job, place.camera, daemons, gate, cameras)
@@ -122,13 +123,14 @@ def _standing(
 def _what_is_missing(layout: Layout, path: Path, entry: sidecar.Entry, job: str) -> str:
     """Why a due clip is not done yet, as far as the files tell; "" when nothing is missing."""
     try:
-        clip = entry.clip()
-        source, assumed = layout.find_source(clip.source_path, path)
+        asked = entry.request()
+        for part in asked.parts if isinstance(asked, Compound) else (Part(asked, is_named=True),):
+            source, assumed = layout.find_source(part.clip.source_path, path, elsewhere=part.is_named)
+            if not os.path.lexists(source):
+                why = f" ({'; '.join(assumed)})" if assumed else ""
+                return f"waiting for its source: {layout.relative(source)} is not there{why}"
     except Rejected as error:
         return f"it will fail: {error}"
-    if not os.path.lexists(source):
-        why = f" ({'; '.join(assumed)})" if assumed else ""
-        return f"waiting for its source: {layout.relative(source)} is not there{why}"
     record = records.read_record(layout, job)
     if record.state == "waiting" and record.last_error:
         again = f"; tried again at {record.next_try_at}" if record.next_try_at else ""

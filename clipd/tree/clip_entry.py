@@ -121,6 +121,8 @@ def _status(value: object) -> object:
     return value
 
 
+Word = Annotated[str | int | None, BeforeValidator(_name)]
+Priority = Annotated[int, BeforeValidator(_priority)]
 Frame = Annotated[int | None, BeforeValidator(_frame)]
 Time = Annotated[str | int | float | None, BeforeValidator(_time)]
 Crop = Annotated[Keyframes | None, BeforeValidator(_keyframes)]
@@ -150,12 +152,8 @@ class ClipEntry(BaseModel):
         extra="allow", frozen=True, json_schema_extra={"anyOf": [{"required": ["name"]}, {"required": ["id"]}]}
     )
 
-    id: Annotated[str | int | None, BeforeValidator(_name)] = Field(
-        None, description="Never changes and occurs once in the file; the clip is found again by it."
-    )
-    name: Annotated[str | int | None, BeforeValidator(_name)] = Field(
-        None, description="Becomes part of the output's name.", examples=["goal_1"]
-    )
+    id: Word = Field(None, description="Never changes and occurs once in the file; the clip is found again by it.")
+    name: Word = Field(None, description="Becomes part of the output's name.", examples=["goal_1"])
     source_path: Annotated[str | None, BeforeValidator(_path)] = Field(
         None,
         description="The video, below the source folder; where it is absent, the one at the sidecar's mirrored place.",
@@ -185,7 +183,7 @@ class ClipEntry(BaseModel):
         examples=["1080p", "1280x720", "original"],
     )
     upscale: Annotated[bool, BeforeValidator(_flag)] = Field(False, description="May the picture be enlarged?")
-    priority: Annotated[int, BeforeValidator(_priority)] = Field(0, description="Higher is sooner.", examples=[10])
+    priority: Priority = Field(0, description="Higher is sooner.", examples=[10])
     status: StatusWord = Field(
         None,
         description="Process makes the clip; Draft leaves it alone; clipd answers Complete or Failed. "
@@ -195,14 +193,6 @@ class ClipEntry(BaseModel):
     created_at: Moment = Field(None, description="Kept and ignored.")
     modified_at: Moment = Field(None, description="Written by clipd and by editors.")
     error: Text = Field(None, description="Written by clipd: what is wrong, where, and the mend.")
-
-
-class SidecarObject(BaseModel):
-    """A sidecar with room for more than its clips."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    clips: list[ClipEntry] = Field(description="The clips of the video.")
 
 
 def as_clip(raw: Mapping[str, Any], key: str, name: str) -> Clip:

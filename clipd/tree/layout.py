@@ -277,12 +277,15 @@ class Layout:
         suffix = self.directories.sidecar_suffix
         return name.endswith(suffix) and len(name) > len(suffix)
 
-    def find_source(self, source_path: str | None, sidecar: Path) -> tuple[Path, tuple[str, ...]]:
+    def find_source(
+        self, source_path: str | None, sidecar: Path, *, elsewhere: bool = True
+    ) -> tuple[Path, tuple[str, ...]]:
         """The source video that a clip means, and what had to be assumed to find it.
 
         `source_path` counts below the source tree, also when it starts with that tree's own folder name(s); where it
-        is absent or names nothing, the video is looked for at the sidecar's mirrored place. The path returned need not
-        exist; if it does, it lies below the source tree, also when the links in it are followed.
+        is absent or names nothing, the video is looked for at the sidecar's mirrored place (one that names nothing only
+        where it may be `elsewhere`). The path returned need not exist; if it does, it lies below the source tree, also
+        when the links in it are followed.
 
         Raises:
             Rejected: the path leaves the source tree, or several videos could be meant.
@@ -290,6 +293,8 @@ class Layout:
         named = None if not source_path else self._named_source(source_path)
         if named is not None and os.path.lexists(named):
             return self._below_source(named), ()
+        if named is not None and not elsewhere:
+            return named, ()
         mirrored = self._mirrored_source(sidecar, None if source_path is None else PurePosixPath(source_path).suffix)
         if mirrored is None:
             place = self.place(sidecar)

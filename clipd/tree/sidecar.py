@@ -1,4 +1,4 @@
-"""Sidecars: the JSON beside a source, an array of clips or an object with a `clips` array.
+"""Sidecars: the JSON beside a source, an array of clips or an object with a `clips` array, and perhaps `compounds`.
 
 `parse` reads one as entries that stand apart: a wrong entry says so (`problem`, or `Rejected` from `clip()`) and the
 others are none the worse. `patch` edits the text in place: the named keys of one clip change, and no other byte.
@@ -11,10 +11,10 @@ import json
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -22,7 +22,9 @@ from clipd.errors import Rejected
 from clipd.files import document, jsontext
 from clipd.files.document import JSON, NotADocument, decode
 from clipd.model.clip import Clip, is_due
-from clipd.tree.clip_entry import ClipEntry, SidecarObject, WrongValueError, as_clip
+from clipd.model.compound import Compound
+from clipd.tree.clip_entry import ClipEntry, WrongValueError, as_clip
+from clipd.tree.compound_entry import SidecarObject, as_compound
 
 OWN_KEYS = ("status", "export_path", "modified_at", "error")
 """What clipd writes into a clip; everything else is people's."""
@@ -31,20 +33,31 @@ LIMIT_CLIPS = 20_000
 
 _LINE_END = re.compile("\n")
 
+Kind = Literal["clip", "compound"]
+Asked = TypeVar("Asked")
+_ARRAYS: dict[Kind, str] = {"clip": "clips", "compound": "compounds"}
+_MARKS: dict[Kind, str] = {"clip": "", "compound": "+"}
+_SHAPE: dict[Kind, str] = {
+    "clip": 'a sidecar is an array of clips, [{"name": ...}], or an object with one, {"clips": [{"name": ...}]}',
+    "compound": 'compounds are an array, [{"name": ..., "parts": [{"clip": ...}]}]',
+}
+
 
 @dataclass(frozen=True)
 class Entry:
     """One entry of a sidecar, as it stands."""
 
     key: str
-    """`id:<id>`, or `name:<name>` without an id; `#<number from 1>` when it has neither."""
+    """`id:<id>`, or `name:<name>` without an id; `#<number from 1>` when it has neither. `+` before it: a compound."""
     name: str
     id: str | None
     raw: Mapping[str, Any]
     """The entry's JSON object; empty when it is none."""
     index: int
+    """Its place in its array."""
     fault: str | None = None
     """Why the entry cannot be worked on: it is no object, has no name, or has the id or name of another one."""
+    kind: Kind = "clip"
     _text: _Text = field(repr=False, compare=False, kw_only=True)
 
     @property
@@ -69,7 +82,7 @@ class Entry:
     @property
     def position(self) -> tuple[int, int]:
         """Line and column, from 1, where the entry begins."""
-        return self._text.position(self._text.places[self.index].start)
+        return self._text.position(self._text.places(self.kind)[self.index].start)
 
     @property
     def line(self) -> int:
@@ -78,7 +91,7 @@ class Entry:
 
     def position_of(self, key: str) -> tuple[int, int]:
         """Line and column, from 1, of the value of `key`; of the entry itself where it has no such key."""
-        for member in self._text.members(self.index) if key in self.raw else ():
+        for member in self._text.members(self.kind, self.index) if key in self.raw else ():
             if member.key == key:
                 return self._text.position(member.start)
         return self.position
@@ -89,14 +102,29 @@ class Entry:
         Raises:
             Rejected: something in it is wrong; the words say where, and what would be right.
         """
+        return self._understood(lambda: as_clip(self.raw, self.key, self.name))
+
+    def compound(self) -> Compound:
+        """The compound it asks for. Raises as `clip` does."""
+        return self._understood(lambda: as_compound(self.raw, self.key, self.name, self._clip_named))
+
+    def request(self) -> Clip | Compound:
+        """What it asks for, clip or compound. Raises as `clip` does."""
+        return self.clip() if self.kind == "clip" else self.compound()
+
+    def _clip_named(self, word: str) -> Clip | None:
+        clips = [entry for entry in _entries(self._text, "clip") if word in (entry.id, entry.name)]
+        return clips[0].clip() if clips else None
+
+    def _understood(self, read: Callable[[], Asked]) -> Asked:
         if self.fault is not None:
             raise Rejected(str(self.problem))
         try:
-            return as_clip(self.raw, self.key, self.name)
+            return read()
         except WrongValueError as error:
             line, column = self.position_of(error.field)
             wrong = f"{error.field} is {_shown(self.raw[error.field])}: " if error.field in self.raw else ""
-            raise Rejected(f"line {line}, column {column}, clip {_shown(self.name)}: {wrong}{error}") from None
+            raise Rejected(f"line {line}, column {column}, {self.kind} {_shown(self.name)}: {wrong}{error}") from None
 
 
 @dataclass(frozen=True)
@@ -117,7 +145,11 @@ def parse(data: bytes, limit_bytes: int = LIMIT_BYTES) -> Sidecar:
         NotADocument: they are no JSON, or JSON of another shape.
     """
     text = _Text(decode(data, limit_bytes)[1])
-    raws = text.raws
+    return Sidecar((*_entries(text, "clip"), *_entries(text, "compound")))
+
+
+def _entries(text: _Text, kind: Kind) -> list[Entry]:
+    raws, mark = text.raws(kind), _MARKS[kind]
     identities = [_identity(raw) for raw in raws]
     keys = Counter(key for key, _, _ in identities if key is not None)
     entries = []
@@ -125,8 +157,8 @@ def parse(data: bytes, limit_bytes: int = LIMIT_BYTES) -> Sidecar:
         shape = raw if isinstance(raw, dict) else {}
         fault = _fault(raw, name, own_id) if key is None or keys[key] > 1 else None
         number = f"#{index + 1}"
-        entries.append(Entry(key or number, name or number, own_id, shape, index, fault, _text=text))
-    return Sidecar(tuple(entries))
+        entries.append(Entry(mark + (key or number), name or number, own_id, shape, index, fault, kind, _text=text))
+    return entries
 
 
 def stand(entry: Entry) -> str:
@@ -150,7 +182,7 @@ def patch(data: bytes, key: str, changes: Mapping[str, JSON], *, remove: tuple[s
     if entry is None or entry.fault is not None:
         raise Rejected(f"no clip can be found by {_shown(key)}" if entry is None else str(entry.problem))
     mark, text = decode(data, len(data))
-    start = entry._text.places[entry.index].start
+    start = entry._text.places(entry.kind)[entry.index].start
     return (mark + jsontext.set_members(text, start, changes, remove)).encode("utf-8")
 
 
@@ -161,7 +193,9 @@ def append(data: bytes, clips: Sequence[Mapping[str, Any]]) -> bytes:
         NotADocument: as `parse`.
     """
     mark, text = decode(data, len(data))
-    return (mark + jsontext.append_items(text, _Text(text).array_start(), [dict(clip) for clip in clips])).encode()
+    return (
+        mark + jsontext.append_items(text, _Text(text).array_start("clip"), [dict(clip) for clip in clips])
+    ).encode()
 
 
 def schema() -> dict[str, Any]:
@@ -176,24 +210,27 @@ class _Text:
     def __init__(self, text: str) -> None:
         self.text = text
         self._value = jsontext.parse(text)
+        self._places: dict[Kind, list[jsontext.Item]] = {}
 
-    @cached_property
-    def raws(self) -> list[Any]:
-        """The values of the entries."""
-        value = self._value.get("clips") if isinstance(self._value, dict) else self._value
+    def raws(self, kind: Kind) -> list[Any]:
+        """The values of the entries of a kind."""
+        if not isinstance(self._value, dict):
+            value = self._value if kind == "clip" else []
+        elif kind == "compound" or _ARRAYS["compound"] in self._value:
+            value = self._value.get(_ARRAYS[kind], [])
+        else:
+            value = self._value.get(_ARRAYS[kind])
         if not isinstance(value, list):
-            raise NotADocument(
-                'a sidecar is an array of clips, [{"name": ...}], or an object with one, {"clips": [{"name": ...}]}',
-                *self.position(self.array_start()),
-            )
+            raise NotADocument(_SHAPE[kind], *self.position(self.array_start(kind)))
         if len(value) > LIMIT_CLIPS:
             raise NotADocument(f"this sidecar has {len(value):,} entries; at most {LIMIT_CLIPS:,} are read")
         return value
 
-    @cached_property
-    def places(self) -> list[jsontext.Item]:
-        """The entries with their places."""
-        return list(jsontext.items(self.text, self.array_start()))
+    def places(self, kind: Kind) -> list[jsontext.Item]:
+        """The entries of a kind with their places."""
+        if kind not in self._places:
+            self._places[kind] = list(jsontext.items(self.text, self.array_start(kind)))
+        return self._places[kind]
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -204,16 +241,16 @@ class _Text:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
-    def members(self, index: int) -> list[jsontext.Member]:
+    def members(self, kind: Kind, index: int) -> list[jsontext.Member]:
         """The members of one entry with their places."""
-        return list(jsontext.members(self.text, self.places[index].start))
+        return list(jsontext.members(self.text, self.places(kind)[index].start))
 
-    def array_start(self) -> int:
-        """The offset of the bracket that opens the array of clips."""
+    def array_start(self, kind: Kind) -> int:
+        """The offset of the bracket that opens the array of a kind."""
         start = jsontext.skip_blanks(self.text, 0)
         if isinstance(self._value, dict):
             for member in jsontext.members(self.text, start):
-                if member.key == "clips":
+                if member.key == _ARRAYS[kind]:
                     return member.start
         return start
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from clipd.delivery.origins.inbox import InboxOrigin
 from clipd.delivery.origins.sidecar import SidecarOrigin
 from clipd.delivery.origins.video import VideoOrigin
 from clipd.delivery.origins.wish import Answer, Origin, Wish
+from clipd.jobs import request, request_kind
 
 ORIGINS: dict[str, Origin] = {
     "clip": SidecarOrigin(),
+    "compound": SidecarOrigin(),
     "segment": VideoOrigin(),
+    "request": InboxOrigin("requests", "clip_id", request.understand, ("camera_id",), request_kind.ANSWERED),
 }
 """Job kind -> how its wish is read and answered."""
 

@@ -1,4 +1,4 @@
-"""A clip in a sidecar: its wish is the entry, its answer the entry's `status`, `export_path` and `error`."""
+"""An entry of a sidecar, clip or compound: its answer is written into its `status`, `export_path` and `error`."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _wish(
         outputs=tuple(map(str, named)) if isinstance(named, list) else (),
         saved_at=saved_at,
         due=entry.due,
-        request=entry.clip,
+        request=entry.request,
         agree=lambda: _refuse_rivals(layout, path, entry, entries),
     )
 

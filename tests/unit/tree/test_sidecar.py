@@ -323,7 +323,7 @@ def test_a_patch_gives_the_expected_value_and_leaves_the_other_clips_bytes(clips
     expected = [raw | changes if index == chosen else raw for index, raw in enumerate(raws)]
     assert json.loads(patched) == expected
     assert sidecar.patch(patched, f"name:{raws[chosen]['name']}", changes) == patched
-    places = [sidecar.parse(t).entries[0]._text.places for t in (text.encode(), patched)]
+    places = [sidecar.parse(t).entries[0]._text.places("clip") for t in (text.encode(), patched)]
     before, after = ([t[p.start : p.end] for p in ps] for t, ps in zip((text, patched.decode()), places, strict=True))
     assert [t for i, t in enumerate(before) if i != chosen] == [t for i, t in enumerate(after) if i != chosen]
 
