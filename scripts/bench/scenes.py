@@ -21,11 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 from films import HALVES, known_shots, make
 
-from clipd.media.glance import Glance
+from clipd.media.door import Limits
+from clipd.media.glance import Glance, Viewing
+from clipd.media.glance import Settings as ViewSettings
+from clipd.media.probe import probe
 from clipd.segmentation.cut import Cut
 from clipd.segmentation.scenes import DETECTORS
 
@@ -83,14 +84,14 @@ def _judged(folder: Path, names: Sequence[str], verbose: bool) -> dict[str, dict
         watching = {detector: DETECTORS[detector](DETECTORS[detector].settings()) for detector in names}
         for glance in glances(folder / name):
             for detector, watched in watching.items():
-                begin = time.perf_counter()
+                begin = time.thread_time()
                 watched.feed(glance)
-                tallies[detector].seconds += time.perf_counter() - begin
+                tallies[detector].seconds += time.thread_time() - begin
                 tallies[detector].frames += 1
         for detector, watched in watching.items():
-            begin = time.perf_counter()
+            begin = time.thread_time()
             found = watched.finish()
-            tallies[detector].seconds += time.perf_counter() - begin
+            tallies[detector].seconds += time.thread_time() - begin
             words = judge(found, truth, tallies[detector])
             if verbose and words:
                 print(f"{name} {detector}: {words}", file=sys.stderr)
@@ -120,18 +121,10 @@ def judge(found: Sequence[Cut], truth: dict[str, Any], tally: Tally) -> str:
 
 
 def glances(path: Path) -> Iterator[Glance]:
-    """The frames of a video, seen 160 wide."""
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        for number, frame in enumerate(container.decode(stream)):
-            height = max(2, 2 * round(160 * frame.height / frame.width / 2))
-            small = frame.reformat(width=160, height=height, format="yuv420p", interpolation="AREA")
-            luma, *chroma = (
-                np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-                for plane in small.planes
-            )
-            yield Glance(number, number / 25 if frame.time is None else frame.time, luma, (chroma[0], chroma[1]))
+    """The frames of a video, seen small."""
+    for seen in Viewing(path, probe(path, Limits()), Limits(), ViewSettings()):
+        if isinstance(seen, Glance):
+            yield seen
 
 
 def _share(part: int, rest: int) -> float:

@@ -158,19 +158,17 @@ class Gradual:
     def _look(self, first: int, last: int) -> Found | None:
         """The gradual change between two frames, if that is what there is."""
         settings, table = self._settings, self._table
-        places = np.arange(first, last + 1) % table.size
-        begin, end = places[0], places[-1]
-        products = table.products
-        length = float(products[begin, begin] + products[end, end] - 2 * products[begin, end])
-        if length < settings.least_distance**2:
-            return None
+        begin, end = first % table.size, last % table.size
         kind = self._kind(begin, end)
         if kind is None:
             return None
+        places = np.arange(first, last + 1) % table.size
+        products = table.products
+        length = float(products[begin, begin] + products[end, end] - 2 * products[begin, end])
         line = products[end, places] - products[begin, places]
         line = (line - line[0]) / length
         along = line if kind == "dissolve" else self._faded(places, begin if kind == "fade-in" else end, length)
-        steps = np.diff(along)
+        steps = along[1:] - along[:-1]
         upper = settings.fade_in_margin if kind == "fade-in" else settings.margin
         mixed = np.flatnonzero((along > settings.margin) & (along < 1 - upper))
         if steps.max() > settings.jump or steps.min() < -settings.backward or len(mixed) < settings.least_frames:
@@ -187,7 +185,7 @@ class Gradual:
         cut = Cut(first + after, seconds, score, self.name, kind, first + int(mixed[0]))
         return Found(cut, first + int(mixed[0]), length * score / (last - first) ** 0.5)
 
-    def _faded(self, places: NDArray[np.intp], flat: np.intp, length: float) -> Numbers:
+    def _faded(self, places: NDArray[np.intp], flat: int, length: float) -> Numbers:
         """How far each picture is on its way from the first to the last, by its distance to the one of one colour.
 
         That distance does not mind motion inside the shot.
@@ -204,14 +202,14 @@ class Gradual:
         ends = (1 - along) * details[0] + along * details[-1]
         return float((details[middle] / np.maximum(ends[middle], 1e-3)).mean()) if middle.any() else 1.0
 
-    def _kind(self, begin: np.intp, end: np.intp) -> str | None:
+    def _kind(self, begin: int, end: int) -> str | None:
         """What the change is called; None where both ends show the same shot."""
-        table, settings = self._table, self._settings
-        before = float(table.products[begin, begin] - table.means[begin] ** 2)
-        after = float(table.products[end, end] - table.means[end] ** 2)
-        common = float(table.products[begin, end] - table.means[begin] * table.means[end])
+        settings, products, means = self._settings, self._table.products, self._table.means
+        before = float(products[begin, begin]) - float(means[begin]) ** 2
+        after = float(products[end, end]) - float(means[end]) ** 2
+        common = float(products[begin, end]) - float(means[begin]) * float(means[end])
         if before + after - 2 * common < settings.least_distance**2:
             return None
         if min(before, after) < settings.flat**2:
             return "fade-in" if before < after else "fade-out"
-        return "dissolve" if common < settings.likeness * np.sqrt(before * after) else None
+        return "dissolve" if common < settings.likeness * (before * after) ** 0.5 else None

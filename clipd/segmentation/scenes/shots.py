@@ -1,11 +1,11 @@
 """`shots`, the default: hard cuts and gradual changes, told from motion, flashes and changes of light.
 
-A frame that changes more than those beside it is a candidate, and looked at closely: is what was seen before it found
-again after it, wherever it moved and however bright it is now (`likeness`), be it some frames later, as after a flash?
+A frame that changes more than those beside it is a candidate, and looked at closely: is what was seen before found
+again after it, wherever it moved and however bright it is now (`seen_again`), be it frames later, as after a flash?
 How different are the colours, beyond what they differ by anyway at this moment? How far does the change stand out? The
 three answers are weighed by a logistic function, whose weights were fitted to eye-checked and made films
-(`scripts/bench/scenes.py`). The close look costs a few milliseconds, but few frames get it. Fades and dissolves come
-from `gradual`; hard cuts inside of them are left out.
+(`scripts/bench/scenes.py`). The close look costs a few milliseconds, but few frames get it, and most of these not for
+long. Fades and dissolves come from `gradual`; hard cuts inside of them are left out.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from clipd.segmentation.cut import Cut
 from clipd.segmentation.scenes.content import Change, Weights
 from clipd.segmentation.scenes.gradual import Gradual
 from clipd.segmentation.scenes.gradual import Settings as GradualSettings
-from clipd.segmentation.scenes.likeness import Settings as LikenessSettings
-from clipd.segmentation.scenes.likeness import likeness
+from clipd.segmentation.scenes.seen_again import Settings as SeenAgainSettings
+from clipd.segmentation.scenes.seen_again import correlation, seen_again
 
 
 class Settings(Section):
@@ -44,6 +44,9 @@ class Settings(Section):
     flash_frames: int = setting(
         4, "What is seen again within so many frames was interrupted by a flash, not cut.", unit="frames", ge=1, le=16
     )
+    still: float = setting(
+        0.95, "Above this correlation pixel by pixel nothing moved, and a close look is not needed.", gt=0, le=1
+    )
     same: float = setting(0.76, "More alike than this is one shot, whatever the colours do.", gt=0, le=1)
     bias: float = setting(2.7, "The logistic function's constant term.")
     likeness_weight: float = setting(-11.7, "Its weight of the likeness (0..1) of the frames before and after.")
@@ -52,7 +55,7 @@ class Settings(Section):
     picture_width: int = setting(
         80, "How wide the pictures are that are looked at closely.", unit="pixels", ge=40, le=160
     )
-    compare: LikenessSettings = setting(LikenessSettings(), "How pictures are compared.")
+    compare: SeenAgainSettings = setting(SeenAgainSettings(), "How pictures are compared.")
     gradual: GradualSettings = setting(GradualSettings(), "What is a gradual change.")
 
 
@@ -125,20 +128,24 @@ class Shots:
         return self._seen[place].change if 1 <= place < len(self._seen) else 0.0
 
     def _certainty(self, place: int) -> float:
-        """How sure a cut is, 0..1."""
-        settings = self._settings
-        alike = max(self._alike(first, second) for first, second in self._across(place))
-        if alike > settings.same:
+        """How sure a cut is, 0..1; looks no further once it is sure that there is none."""
+        settings, before, here = self._settings, self._seen[place - 1].luma, self._seen[place].luma
+        if correlation(before, here, settings.compare) > settings.still:
             return 0.0
         beside = sum(self._changed(place + step) for step in (-2, -1, 1, 2)) / 4
         stands_out = float(np.log(self._seen[place].change / (beside + 0.5)))
         evidence = (
             settings.bias
-            + settings.likeness_weight * alike
             + settings.colour_weight * float(np.clip(self._recoloured(place), -0.2, 0.3))
             + settings.prominence_weight * float(np.clip(stands_out, -1, 1.5))
         )
-        return float(1 / (1 + np.exp(-evidence)))
+        certainty, alike = 1.0, 0.0
+        for first, second in self._across(place):
+            alike = max(alike, self._alike(first, second))
+            certainty = float(1 / (1 + np.exp(-evidence - settings.likeness_weight * alike)))
+            if alike > settings.same or certainty < settings.threshold:
+                return 0.0
+        return certainty
 
     def _across(self, place: int) -> Iterator[tuple[int, int]]:
         """The pairs of frames with the candidate's change between them, at most a flash apart."""
@@ -149,7 +156,10 @@ class Shots:
                 yield first, second
 
     def _alike(self, first: int, second: int) -> float:
-        return likeness(self._seen[first].luma, self._seen[second].luma, self._settings.compare) or 0.0
+        found = seen_again(self._seen[first].luma, self._seen[second].luma, self._settings.compare)
+        if found is None:
+            return 1.0 - self._distance(first, second)
+        return found
 
     def _recoloured(self, place: int) -> float:
         """How much more the colours change here than they do right before and after; -1..1."""

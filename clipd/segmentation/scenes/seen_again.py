@@ -33,7 +33,14 @@ class Settings(Section):
     )
 
 
-def likeness(first: Rows, second: Rows, settings: Settings) -> float | None:
+def correlation(first: Rows, second: Rows, settings: Settings) -> float:
+    """-1..1, pixel by pixel; 0 where one of both has no texture."""
+    if min(_texture(first), _texture(second)) < settings.texture:
+        return 0.0
+    return float(cv2.matchTemplate(first, second, cv2.TM_CCOEFF_NORMED).flat[0])
+
+
+def seen_again(first: Rows, second: Rows, settings: Settings) -> float | None:
     """0 (nothing alike) to 1 for two (H, W) uint8 pictures of one size; None where neither has any texture."""
     first, second = _without_bars(first, second, settings.bar_contrast)
     found = [value for value in (_found(first, second, settings), _found(second, first, settings)) if value is not None]
