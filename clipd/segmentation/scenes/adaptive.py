@@ -39,21 +39,22 @@ class Adaptive:
 
     def feed(self, glance: Glance) -> None:
         """Takes the next frame and judges the one in the middle of the window."""
-        self._push(glance.number, glance.seconds, self._change.of(glance))
+        self._window.append((glance.number, glance.seconds, self._change.of(glance)))
+        self._judge(len(self._window) - 1 - self._settings.window_frames)
 
     def finish(self) -> tuple[Cut, ...]:
-        """The cuts, by frame; what lies past the end counts as still."""
-        for _ in range(self._settings.window_frames):
-            self._push(-1, 0.0, 0.0)
+        """The cuts, by frame."""
+        for place in range(max(1, len(self._window) - self._settings.window_frames), len(self._window)):
+            self._judge(place)
         return tuple(self._cuts)
 
-    def _push(self, number: int, seconds: float, change: float) -> None:
-        self._window.append((number, seconds, change))
-        middle = len(self._window) - 1 - self._settings.window_frames
-        if middle < 1:
+    def _judge(self, place: int) -> None:
+        if place < 1 or len(self._window) < 3:
             return
-        number, seconds, change = self._window[middle]
-        around = (sum(entry[2] for entry in self._window) - change) / (len(self._window) - 1)
+        number, seconds, change = self._window[place]
+        side = self._settings.window_frames
+        near = [entry[2] for entry in list(self._window)[max(0, place - side) : place + side + 1] if entry[0]]
+        around = (sum(near) - change) / max(1, len(near) - 1)
         ratio = change / max(around, change / 1e3, 1e-6)
         if change >= self._settings.least_change and ratio >= self._settings.ratio:
             self._cuts.append(Cut(number, seconds, min(1.0, ratio / (2 * self._settings.ratio)), self.name))
