@@ -148,9 +148,9 @@ class Daemon:
         signal.signal(signal.SIGINT, lambda *_: self._messages.put(Signal("stop")))
         if self._reload is not None:
             signal.signal(signal.SIGHUP, lambda *_: self._messages.put(Signal("reload")))
-        logger.info(
-            "clipd {} serves {} with {} workers", __version__, self.layout.root, self._pool.settings.worker_count
-        )
+        count = self._pool.settings.worker_count
+        workers = "1 worker" if count == 1 else f"{count} workers"
+        logger.info("clipd {} serves {} with {}", __version__, self.layout.root, workers)
         self._watch = Watch(self.scan.folders, self.config.watch, self._messages.put)
         stop_serving = self._showing.serve(self.config.pages.metrics_port)
         self._beat()  # first of all: it tells the share's clock, by which files settle
@@ -581,6 +581,7 @@ class Daemon:
             scanned_at=self._scanned_at,
             scan_seconds=self._scan_seconds,
             work=self._showing.work,
+            hooks_delivered=self._steering.hooks.delivered,
             hooks_failed=self._steering.hooks.failed,
             hooks_dropped=self._steering.hooks.dropped,
         )

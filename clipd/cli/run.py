@@ -15,6 +15,7 @@ from rich.table import Table
 
 from clipd import log
 from clipd.cli.app import ConfigFile, Root, app, counted, out, say, tree
+from clipd.cli.doctor import variables
 from clipd.config import ENVIRONMENT_PREFIX, Config, find, load
 from clipd.daemon import Daemon
 from clipd.errors import ConfigError, Temporary
@@ -96,6 +97,9 @@ def serve(root: Path | None, config: Path | None, flags: dict[str, Any], *, once
     if dry_run:
         return show_plan(settings, layout)
     log.start(settings.log, settings.root)
+    for name, meant in variables(os.environ)[1].items():
+        perhaps = f"; perhaps {meant} is meant" if meant else ""
+        logger.warning("the environment variable {} is set, but there is no such setting{}", name, perhaps)
     daemon = Daemon(settings, once=once, reload=lambda: load(*find(root, config), flags))
     code = daemon.run()
     if once:

@@ -81,6 +81,8 @@ class Health:
     scan_seconds: float = 0.0
     """How long that look took."""
     work: Work = field(default_factory=lambda: Work())
+    hooks_delivered: int = 0
+    """News that a hook took."""
     hooks_failed: int = 0
     """News that a hook did not take in any of its tries."""
     hooks_dropped: int = 0

@@ -91,6 +91,11 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
         for machine in snapshot.machines if name in _ALSO_OF_THE_GONE else alive:
             gauge.add_metric(_labels(machine), value(machine))
         yield gauge
+    hooks = CounterMetricFamily("clipd_hooks", "News for hooks, by what became of it.", labels=(*DAEMON, "result"))
+    for machine in alive:
+        for result, count in machine.hooks.items():
+            hooks.add_metric((*_labels(machine), result), count)
+    yield hooks
     yield _jobs(alive)
     yield _job_seconds(alive)
 

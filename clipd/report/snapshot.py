@@ -135,6 +135,8 @@ class Machine:
     scanned_at: str
     scan_seconds: float
     work: Work
+    hooks: Mapping[str, int]
+    """What became of the news for its hooks: how many were `delivered`, `failed`, `dropped`."""
 
 
 @dataclass(frozen=True)
@@ -333,6 +335,7 @@ def _machine(note: Health, now: datetime) -> Machine:
         note.host, note.pid, note.version, heard, round(note.age_seconds, 1), note.alive, note.workers,
         len(note.running), note.events, tuple(note.cameras), note.started_at, note.scanned_at, note.scan_seconds,
         note.work,
+        {"delivered": note.hooks_delivered, "failed": note.hooks_failed, "dropped": note.hooks_dropped},
     )  # fmt: skip
 
 

@@ -188,3 +188,10 @@ def test_a_file_that_had_to_be_moved_aside_is_named_where_people_look(tree: Tree
     assert len(kept) == 2
     assert [warning.rpartition(" ")[2] for warning in sorted(moved)] == kept
     assert f"{len(warnings)} notes in the truth sheet" in tree.run("why", str(sidecar)).stdout
+
+
+def test_variables_that_only_look_like_settings_are_named_at_the_start(tree: Tree) -> None:
+    said = tree.run("run", "--once", CLIPD_STOP_SECOND="5", CLIPD_STOP_SECONDS="5", CLIPD_NONSENSE="x").stderr
+    assert "CLIPD_STOP_SECOND is set, but there is no such setting; perhaps CLIPD_STOP_SECONDS is meant" in said
+    assert "CLIPD_NONSENSE is set, but there is no such setting" in said
+    assert "CLIPD_STOP_SECONDS is set" not in said

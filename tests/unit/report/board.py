@@ -34,12 +34,15 @@ def job(camera: str = "cam1") -> Job:
     return Job("j", "clip", "x.json", "id:j", "match / goal", camera, "s1", 0, NOON)
 
 
+HOOKS = {"delivered": 5, "failed": 0, "dropped": 0}
+
+
 def machine(**changes: Any) -> Machine:
     work = Work()
     for seconds in (0.4, 3.0, 5000.0):
         work.count(job(), Verdict.COMPLETE, seconds)
     work.count(job(), Verdict.FAILED, 1.0)
-    built = Machine("studio", 42, "1.0", NOW, 3.0, True, 4, 1, True, (), NOW, NOW, 0.25, work)
+    built = Machine("studio", 42, "1.0", NOW, 3.0, True, 4, 1, True, (), NOW, NOW, 0.25, work, HOOKS)
     return replace(built, **changes)
 
 

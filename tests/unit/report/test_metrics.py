@@ -59,6 +59,12 @@ def test_a_daemon_that_fell_silent_is_down_and_its_counters_are_gone() -> None:
     assert not [name for name, _ in samples(board) if name == "clipd_jobs_total"]
 
 
+def test_what_became_of_the_news_for_hooks_is_counted() -> None:
+    board = snapshot(machines=(machine(hooks={"delivered": 5, "failed": 2, "dropped": 1}),))
+    counts = {result: value(board, "clipd_hooks_total", **STUDIO, result=result) for result in board.machines[0].hooks}
+    assert counts == {"delivered": 5, "failed": 2, "dropped": 1}
+
+
 def test_the_time_of_jobs_is_a_cumulative_histogram() -> None:
     board = snapshot()
     steps = [

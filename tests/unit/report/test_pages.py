@@ -80,7 +80,7 @@ def test_what_turns_or_hides_text_is_shown_as_what_it_is(layout: Layout) -> None
         snapshot(disk=Disk(0, 0, 50)),
         snapshot(failures=Failures(500, snapshot().failures.listed * 30), running=snapshot().running * 60),
         snapshot(queue=Queue(90_000, 40_000, "", snapshot().queue.held * 30, snapshot().queue.next * 30)),
-        snapshot(machines=(machine(), machine(host="old", alive=False, age_seconds=7000.0))),
+        snapshot(machines=(machine(), machine(host="old", alive=False, age_seconds=7000.0, workers=1))),
     ],
 )  # fmt: skip
 def test_every_state_of_a_tree_makes_a_whole_page(layout: Layout, board: Snapshot) -> None:
@@ -89,6 +89,9 @@ def test_every_state_of_a_tree_makes_a_whole_page(layout: Layout, board: Snapsho
 
 def test_what_stops_the_work_is_said_on_top(layout: Layout) -> None:
     assert "No clipd is running" in shown(layout, snapshot(machines=())).words
+    assert "1 of 1 worker busy" in shown(layout, snapshot(machines=(machine(workers=1),))).words
+    news = {"delivered": 5, "failed": 2, "dropped": 1}
+    assert "hooks: 2 failed, 1 dropped" in shown(layout, snapshot(machines=(machine(hooks=news),))).words
     assert "Remove the file PAUSE" in shown(layout, snapshot(paused=True)).words
     assert "No new clip is begun: it is before 19:00." in shown(layout, snapshot(held_back="it is before 19:00")).words
     assert "Make room" in shown(layout, snapshot(disk=Disk(1, 100, 50))).words
