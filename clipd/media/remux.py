@@ -65,7 +65,8 @@ Checkpoint = Callable[[str, int, int], None]
 class Joined:
     """A file made by copying. `gaps` are the spans on the caller's clock that no frame of it covers.
 
-    `audio` are its tracks in words; `sound_moved` is the furthest, in seconds, that sound was moved at a joint.
+    `audio` are its tracks in words, `sound_starts` where each begins, in seconds from the first frame; `sound_moved` is
+    the furthest, in seconds, that sound was moved at a joint.
     """
 
     path: Path
@@ -75,6 +76,7 @@ class Joined:
     time_base: Fraction
     gaps: tuple[tuple[Fraction, Fraction], ...]
     audio: tuple[str, ...]
+    sound_starts: tuple[Fraction, ...]
     sound_moved: Fraction
     notes: tuple[str, ...]
     proof: str
@@ -91,12 +93,22 @@ class Joined:
 
 
 def copy_joined(
-    slices: Sequence[Slice], output: Path, limits: Limits, *, threads: int = 1, checkpoint: Checkpoint
+    slices: Sequence[Slice],
+    output: Path,
+    limits: Limits,
+    *,
+    threads: int = 1,
+    checkpoint: Checkpoint,
+    audio_tracks: int | None = None,
+    decode_end: bool = True,
 ) -> Joined:
     """Copies `slices`, ordered by their place, into one file at `output`, whose suffix (.mp4, .mov, .mkv) says which.
 
     A slice begins with the sync frame at or before its start, and ends where its end is covered; what was really
-    delivered is in the result. The file's own clock begins with the first frame.
+    delivered is in the result. The file's own clock begins with the first frame. `audio_tracks` are copied at most.
+
+    Without `decode_end` the last frame is not decoded, which takes most of the time where the last sync frame is far
+    from it; that its bytes are the source's is proven all the same.
 
     Raises:
         CannotCopy: the slices differ in their parameters, or their packets do not tell enough.
@@ -107,10 +119,10 @@ def copy_joined(
     with ExitStack() as stack:
         listed = _listed(slices, limits, checkpoint, stack)
         check_compatible([listing for listing, _ in listed], [sound or listing for listing, sound in listed])
-        plan = _planned(listed, output.suffix[1:])
+        plan = _planned(listed, output.suffix[1:], audio_tracks)
         digests = _write(plan, output, limits, checkpoint)
-    _prove(plan, output, digests, limits, threads, lambda: checkpoint("verifying", 0, 1))
-    return plan.result(output)
+    _prove(plan, output, digests, limits, threads if decode_end else None, lambda: checkpoint("verifying", 0, 1))
+    return plan.result(output, decoded=decode_end)
 
 
 _Listed = tuple[Listing, Listing | None]
@@ -157,6 +169,15 @@ def extension_for(parameters: Parameters) -> str:
     return next((extension for extension in EDITED if codecs <= _codecs_of(extension)), "mkv")
 
 
+def _check_container(parts: Sequence[Part], audio_tracks: int, extension: str) -> None:
+    codecs = {part.listing.video.codec for part in parts}
+    codecs |= {track.codec for part in parts for track in part.sound.audio[:audio_tracks]}
+    unknown = codecs - _codecs_of(extension)
+    # Matroska holds more than the library says of it.
+    if unknown and extension in EDITED:
+        raise CannotCopy(f".{extension} cannot hold {', '.join(sorted(unknown))}")
+
+
 @lru_cache(maxsize=4)
 def _codecs_of(extension: str) -> frozenset[str]:
     with av.open("/dev/null", "w", format=MUXERS[extension]) as container:
@@ -178,7 +199,7 @@ class _Plan:
     gaps: tuple[tuple[Fraction, Fraction], ...]
     notes: tuple[str, ...]
 
-    def result(self, output: Path) -> Joined:
+    def result(self, output: Path, *, decoded: bool) -> Joined:
         slices = tuple(part.delivered() for part in self.parts)
         heard = next((part.sound.parameters.audio for part in self.parts if part.sound.audio), ())
         return Joined(
@@ -188,14 +209,16 @@ class _Plan:
             seconds=self.end * self.base,
             time_base=self.base,
             gaps=self.gaps,
-            audio=tuple(f"{sound.codec} {sound.rate} Hz {sound.layout}" for sound in heard),
+            audio=tuple(f"{sound.codec} {sound.rate} Hz {sound.layout}" for sound in heard[: len(self.sounds)]),
+            sound_starts=tuple(max(Fraction(0), Fraction(sound.start or 0, sound.rate)) for sound in self.sounds),
             sound_moved=max((sound.moved for sound in self.sounds), default=Fraction(0)),
             notes=(*self.notes, *(note for sound in self.sounds for note in sound.notes)),
-            proof=f"{len(self.pts)} frames and all sound are the sources' bytes, times equal, last frame decoded",
+            proof=f"{len(self.pts)} frames and all sound are the sources' bytes, times equal"
+            + (", last frame decoded" if decoded else ""),
         )
 
 
-def _planned(listed: Sequence[_Listed], extension: str) -> _Plan:
+def _planned(listed: Sequence[_Listed], extension: str, audio_tracks: int | None) -> _Plan:
     parts = [begun(listing, sound) for listing, sound in listed]
     for number in range(len(parts) - 1):
         parts[number] = ended_before(parts[number], parts[number + 1])
@@ -214,6 +237,8 @@ def _planned(listed: Sequence[_Listed], extension: str) -> _Plan:
     end = int(pts.max()) + max(1, round((parts[-1].end - parts[-1].last) / base))
     durations = np.empty_like(stamps)
     durations[order] = np.diff(np.append(pts[order], end))
+    sounds = tuple(place_sounds(parts, origin, extension))[:audio_tracks]
+    _check_container(parts, len(sounds), extension)
     notes = list(notes_on(parts))
     if not is_exact(stamps, fine, base):
         notes.append(f"times are rounded to {float(base) * 1000:g} ms, the finest that .{extension} is given")
@@ -225,7 +250,7 @@ def _planned(listed: Sequence[_Listed], extension: str) -> _Plan:
         dts=decoding_times(pts, max(1, round(parts[0].step * parts[0].base / base))),
         durations=durations,
         end=end,
-        sounds=tuple(place_sounds(parts, origin, extension)),
+        sounds=sounds,
         gaps=tuple(
             (before.end, after.first) for before, after in pairwise(parts) if after.first - before.end > before.half
         ),
@@ -328,7 +353,7 @@ def _write(plan: _Plan, output: Path, limits: Limits, checkpoint: Checkpoint) ->
                 if parcel.track == 0 and parcel.number in places:
                     checkpoint("copying", places[parcel.number], len(plan.pts))
                     copy.picture(places[parcel.number], parcel, part.listing.video, is_sync=parcel.number in sync)
-                elif parcel.track and parcel.number in sounds[parcel.track - 1]:
+                elif 0 < parcel.track <= len(sounds) and parcel.number in sounds[parcel.track - 1]:
                     track = parcel.track - 1
                     copy.sound(sounds[track][parcel.number], parcel, part.sound.audio[track])
             done += len(places)
@@ -355,9 +380,9 @@ def _parcels(part: Part, limits: Limits) -> Iterator[Parcel]:
 
 
 def _prove(
-    plan: _Plan, output: Path, digests: Sequence[str], limits: Limits, threads: int, tick: Callable[[], None]
+    plan: _Plan, output: Path, digests: Sequence[str], limits: Limits, threads: int | None, tick: Callable[[], None]
 ) -> None:
-    """Reads the file back.
+    """Reads the file back, and decodes its last frame with `threads`, unless that is None.
 
     Raises:
         MediaError: with the first difference from what was to be written.
@@ -375,6 +400,8 @@ def _prove(
             raise MediaError(f"{output.name}: frame {int(off[0])} is shown at the wrong time")
         if found != list(digests):
             raise MediaError(f"{output.name} holds other bytes than its sources")
+        if threads is None:
+            return
         only(container, video)
         video.codec_context.thread_count = threads
         decode_last(container, video, int(stamps[-1]), tick, output)
