@@ -133,7 +133,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
     prepared = KINDS[job.kind].prepare(place.layout, job, wish.request(), place.kinds[job.kind])
     wish.agree()
     watchman.guard(lambda now: _decides(job, place, now) == prepared.decides)
-    for path in prepared.sources:
+    for path in () if prepared.is_settled else prepared.sources:
         arrival.require_settled(path, place.share_offset, place.arrival)
     sources = tuple(identify(path, place.cache, watchman.checkpoint) for path in prepared.sources)
     revision = _revision(job, prepared, sources)

@@ -27,6 +27,8 @@ class Prepared:
     notes: tuple[str, ...] = ()
     further: tuple[Path, ...] = ()
     """Other files that are read, each of which counts in the revision and must stay as it is."""
+    is_settled: bool = False
+    """Has `prepare` made sure that nobody writes these files any more?"""
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -46,6 +48,8 @@ class Result:
     """What the answer says besides the outputs, plain values; kept in the receipt."""
     one_sheet: bool = False
     """Is one truth sheet, `truth.json` in the folder of the first artifact, enough for all of them?"""
+    sheets: tuple[str, ...] = ()
+    """Formats of the truth sheet that this work always has, besides those of the settings."""
 
 
 class Kind(Protocol):

@@ -23,7 +23,7 @@ from clipd.model.timespan import TimeSpan
 from clipd.recordings.index import Index, Recording
 from clipd.recordings.names import SECOND_NS, seconds
 
-Reason = Literal["missing", "truncated", "foreign", "unreadable", "growing"]
+Reason = Literal["missing", "truncated", "foreign", "unreadable", "growing", "undecodable"]
 Placed = Literal["mtxi", "name", "joint"]
 
 DRIFT_SECONDS = 5

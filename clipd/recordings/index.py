@@ -161,21 +161,31 @@ class Index:
 
     def scanned_at(self) -> float | None:
         """When the last full scan began, in seconds since 1970 as its caller said; None before the first."""
-        with _translated():
-            row = self._database.execute("SELECT value FROM fact WHERE name = 'scanned_at'").fetchone()
-        return None if row is None else float(row[0])
+        return self._fact("scanned_at")
 
-    def scan(self, now: float) -> Scan:
-        """Make the index what the recordings folder holds at `now`. What cannot be read is left as it was known."""
+    def looked_at(self, camera: str) -> float | None:
+        """When the recordings of `camera` were last listed, in that or in a scan of its own; None if never."""
+        known = [at for at in (self._fact("scanned_at"), self._fact(f"looked_at {camera}")) if at is not None]
+        return max(known, default=None)
+
+    def scan(self, now: float, camera: str | None = None) -> Scan:
+        """Make the index what the recordings folder holds at `now`. What cannot be read is left as it was known.
+
+        With `camera`, only its own folder is listed; all of them where it has none.
+        """
+        own = camera is not None and self._seen_folder(self.folder / camera)
+        folder = self.folder / camera if own and camera is not None else self.folder
         unreadable: list[str] = []
         unnamed: list[str] = []
         changed: set[str] = set()
         with _translated():
-            query = "SELECT path, size, mtime_ns, camera FROM recording"
-            known = {row[0]: row[1:] for row in self._database.execute(query)}
+            query = "SELECT path, size, mtime_ns, camera FROM recording WHERE path >= ? AND path < ?"
+            # What begins with `camera/` sorts before `camera0`.
+            ends = (os.fsencode(f"{camera}/"), os.fsencode(f"{camera}0")) if own else (b"", b"\xff")
+            known = {row[0]: row[1:] for row in self._database.execute(query, ends)}
         fresh = []
         walked = files(
-            self.folder,
+            folder,
             wanted=self._names.is_recording,
             ignore=NOT_THERE_YET,
             unreadable=lambda path, _error: unreadable.append(path),
@@ -199,7 +209,8 @@ class Index:
             self._database.executemany(_INSERT, fresh)
             self._database.executemany("DELETE FROM recording WHERE path = ?", [(key,) for key in gone])
             self._database.executemany("DELETE FROM measured WHERE path = ?", [(key,) for key in gone])
-            self._database.execute("INSERT OR REPLACE INTO fact VALUES ('scanned_at', ?)", (repr(now),))
+            fact = f"looked_at {camera}" if own else "scanned_at"
+            self._database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (fact, repr(now)))
         return Scan(frozenset(changed), tuple(unreadable), len(unnamed), tuple(unnamed[:SHOWN_UNNAMED]))
 
     def hint(self, path: Path, *, closed: bool = False) -> str | None:
@@ -287,6 +298,19 @@ class Index:
         rate = statistics.median(rates)
         long = {start for start, size in rows if size * BITRATE_FACTOR >= rate * (to_ns - start - SECOND_NS)}
         return [recording for start in sorted(long) for recording in self._rows("start_ns = ?", (camera, start))]
+
+    def _fact(self, name: str) -> float | None:
+        with _translated():
+            row = self._database.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+        return None if row is None else float(row[0])
+
+    def _seen_folder(self, folder: Path) -> bool:
+        """Is there such a folder, reached through no link and no dots?"""
+        try:
+            parts = folder.relative_to(self.folder).parts
+            return bool(parts) and ".." not in parts and folder.is_dir() and not folder.is_symlink()
+        except (OSError, ValueError):
+            return False
 
     def _open(self, path: Path) -> Measured:
         try:

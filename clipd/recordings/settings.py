@@ -54,6 +54,12 @@ class Settings(Section):
     settle_seconds: float = setting(
         4.0, "How long a recording must have held still before it counts as finished.", unit="s", ge=0
     )
+    rescan_seconds: float = setting(
+        300.0,
+        "How often all recordings are listed anew, besides file events and the look before a gap is told.",
+        unit="s",
+        gt=0,
+    )
     use_growing: bool = setting(
         False, "Use what is there of a recording that still grows (MPEG-TS, fragmented MP4) before it is finished."
     )

@@ -13,8 +13,10 @@ from clipd.tree.layout import Layout
 class Source(Protocol):
     """A folder into which people put work."""
 
-    ignore: tuple[str, ...]
-    """Shell patterns of names in it that are never work, besides those of the settings."""
+    @property
+    def ignore(self) -> tuple[str, ...]:
+        """Shell patterns of names in it that are never work, besides those of the settings."""
+        ...
 
     def folder(self, layout: Layout) -> Path:
         """The folder to look at, with all that is below it."""
