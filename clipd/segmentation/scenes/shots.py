@@ -47,7 +47,7 @@ class Settings(Section):
     still: float = setting(
         0.95, "Above this correlation pixel by pixel nothing moved, and a close look is not needed.", gt=0, le=1
     )
-    same: float = setting(0.76, "More alike than this is one shot, whatever the colours do.", gt=0, le=1)
+    same: float = setting(0.68, "More alike than this is one shot, whatever the colours do.", gt=0, le=1)
     bias: float = setting(2.7, "The logistic function's constant term.")
     likeness_weight: float = setting(-11.7, "Its weight of the likeness (0..1) of the frames before and after.")
     colour_weight: float = setting(14.4, "Its weight of the difference (-0.2..0.3) of their colours.")
