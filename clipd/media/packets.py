@@ -98,6 +98,8 @@ class TrackList:
     tag: str
     rate: int = 0
     """Samples per second; 0 for video."""
+    frame_size: int = 0
+    """Samples in a packet, as the decoder tells it; 0 where it does not."""
     pts: list[int] = field(default_factory=list)
     duration: list[int] = field(default_factory=list)
     sync: list[int] = field(default_factory=list)
@@ -372,6 +374,7 @@ def _empty_list(stream: VideoStream | AudioStream) -> TrackList:
         form=form_of("video" if isinstance(stream, VideoStream) else "audio", codec, extradata),
         tag=context.codec_tag,
         rate=stream.codec_context.sample_rate if isinstance(stream, AudioStream) else 0,
+        frame_size=stream.codec_context.frame_size if isinstance(stream, AudioStream) else 0,
     )
 
 

@@ -65,7 +65,7 @@ def _placed(parts: Sequence[Part], number: int, template: int, origin: Fraction,
     line = _SoundLine(model.rate, None if extension in EDITED else 0)
     for at, part in enumerate(parts):
         if len(part.sound.audio) <= number:
-            line.places.append({})
+            line.skip()
             continue
         opens, closes, is_joined = _window(parts, at, number)
         line.add(
@@ -75,6 +75,7 @@ def _placed(parts: Sequence[Part], number: int, template: int, origin: Fraction,
             2 if lead_in and not at else 1,
             is_joined=is_joined,
         )
+    line.end()
     notes = [
         f"audio track {number + 1}: no sound from {start / model.rate:.3f} s for {length / model.rate:.3f} s"
         for start, length in line.holes[:NAMED_HOLES]
@@ -92,11 +93,17 @@ class _SoundLine:
         self._rate, self._earliest = rate, earliest
         self._furthest = 0
         self._cursor: int | None = None
+        self._heard = self._closes = 0
+        """Up to where sound was found, or not wanted; and where that of the last slice ends."""
 
     @property
     def moved(self) -> Fraction:
         """How far a packet was moved at most, in seconds."""
         return Fraction(self._furthest, self._rate)
+
+    def skip(self) -> None:
+        """A slice without this track, which is told of once for all."""
+        self.places.append({})
 
     def add(self, samples: Iterator[tuple[int, int]], opens: int, closes: int, reach: int, *, is_joined: bool) -> None:
         """Places the packets that sound from `opens` to `closes`, and the one before if `reach` is 2.
@@ -105,6 +112,10 @@ class _SoundLine:
         """
         placed: dict[int, int] = {}
         self.places.append(placed)
+        if not is_joined:
+            self.end()
+            self._heard = opens
+        self._closes = closes
         for index, (told, length) in enumerate(samples):
             if told >= closes:
                 break
@@ -116,13 +127,23 @@ class _SoundLine:
                     continue
                 if told <= self._cursor + length // 2:
                     place = self._cursor
-                elif placed or is_joined:
-                    self.holes.append((self._cursor, told - self._cursor))
             if self._earliest is not None and place < self._earliest:
                 continue
+            self._note_hole(place, length // 2)
             self._furthest = max(self._furthest, abs(place - told))
             self.longest = max(self.longest, length)
             placed[index], self._cursor = place, place + length
+            self._heard = max(self._heard, place + length)
+
+    def end(self) -> None:
+        """Nothing follows the last slice directly: what its sound lacks at the end is not filled by another one."""
+        self._note_hole(self._closes, self.longest)
+
+    def _note_hole(self, until: int, least: int) -> None:
+        """Is more than `least` samples missing before `until`?"""
+        if until - self._heard > least:
+            self.holes.append((self._heard, until - self._heard))
+            self._heard = until
 
 
 def _window(parts: Sequence[Part], at: int, number: int) -> tuple[Fraction, Fraction, bool]:
@@ -145,8 +166,10 @@ def _samples(track: TrackList, shift: Fraction, rate: int) -> Iterator[tuple[int
     scale, offset = track.time_base * rate, shift * rate
     begins = _nearest(track.pts, scale, offset)
     if track.codec in FIXED_FRAMES:
-        usual = max(1, round(track.usual_duration() * scale))
-        return ((begin, usual) for begin in begins)
+        usual = track.usual_duration() * scale
+        # A coarse clock does not tell it to the sample; HE-AAC has twice as many as its core.
+        size = track.frame_size * max(1, round(usual / track.frame_size)) if track.frame_size else max(1, round(usual))
+        return ((begin, size) for begin in begins)
     return zip(begins, (max(1, length) for length in _nearest(track.duration, scale, Fraction(0))), strict=True)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
-from clipd.errors import Superseded
+from clipd.errors import Deferred, Superseded
 from clipd.media import remux
 from clipd.media.door import Limits
 from clipd.media.packets import CannotCopy, Slice
@@ -57,6 +57,7 @@ def test_recordings_in_a_row_give_the_film_again(
     assert not joined.gaps
     assert [part.frames for part in joined.slices] == [100, 100, 100]
     assert [len(part.sync) for part in joined.slices] == [4, 4, 4]
+    assert not joined.notes[target == "mkv" :]
     in_step(output, 12)
 
 
@@ -174,6 +175,62 @@ def test_a_file_that_starts_in_the_middle_of_a_group_names_what_it_lacks(film: P
     assert joined.frames == 275
     assert joined.slices[0].undecodable in range(12, 16)
     assert any("need an earlier recording" in note for note in joined.notes)
+
+
+@pytest.mark.parametrize(("extension", "fragmented"), [("ts", False), ("mp4", True)], ids=["ts", "fmp4"])
+def test_a_recording_that_was_cut_off_ends_with_its_last_whole_frame(
+    film: Path, extension: str, fragmented: bool, tmp_path: Path
+) -> None:
+    first, second, third = cut(film, tmp_path / "recordings", extension, 4, fragmented=fragmented)
+    second.write_bytes(second.read_bytes()[: second.stat().st_size * 2 // 3])
+    joined = join([Slice(first), Slice(second, Fraction(4)), Slice(third, Fraction(8))], tmp_path / "joined.mp4")
+    assert 25 <= joined.slices[1].frames < 100
+    assert joined.gaps == ((joined.slices[1].end, Fraction(8)),)
+    whole = decoded_from_the_start(film, 0)
+    shown = decoded_from_the_start(tmp_path / "joined.mp4", 0)
+    assert shown == [whole[round(time / FRAME)] for time in times_of(tmp_path / "joined.mp4")]
+    assert shown[-100:] == whole[200:]
+    lights = flashes(tmp_path / "joined.mp4")
+    for sound in beeps(tmp_path / "joined.mp4"):
+        assert min(abs(sound - light) for light in lights) <= 0.024
+
+
+def test_sound_that_begins_late_and_ends_early_is_named(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    with av.open(str(beep_film(tmp_path / "whole.mp4", seconds=4))) as source, av.open(str(film), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.size and (packet.stream.type == "video" or 1 <= packet.pts * packet.time_base < 3):
+                packet.stream = streams[packet.stream_index]
+                target.mux(packet)
+    joined = join([Slice(film), Slice(film, Fraction(10))], tmp_path / "joined.mp4")
+    holes = [note for note in joined.notes if "no sound from" in note]
+    assert [note.partition("from ")[2][:5] for note in holes] == ["0.000", "3.007", "10.00", "13.00"]
+
+
+def test_a_full_disk_is_nobodys_fault(film: Path, tmp_path: Path) -> None:
+    (tmp_path / "joined.mkv").symlink_to("/dev/full")
+    with pytest.raises(Deferred, match="No space left"):
+        join([Slice(film)], tmp_path / "joined.mkv")
+
+
+def test_the_end_need_not_be_decoded(film: Path, tmp_path: Path) -> None:
+    joined = copy_joined(
+        [Slice(film)],
+        tmp_path / "joined.mp4",
+        Limits(),
+        checkpoint=lambda stage, done, total: None,
+        decode_end=False,
+        audio_tracks=0,
+    )
+    assert "decoded" not in joined.proof
+    assert joined.audio == ()
+    assert beeps_or_none(tmp_path / "joined.mp4") is None
+
+
+def beeps_or_none(path: Path) -> list[float] | None:
+    with av.open(str(path)) as container:
+        return beeps(path) if container.streams.audio else None
 
 
 def test_variable_rates_keep_every_time(tmp_path: Path) -> None:
