@@ -17,7 +17,11 @@ def output_stem(video: str, clip: str) -> str:
     Slashes, control and direction characters become `-`, and a leading dot too (it would mean: not there yet). A name
     that is too long is cut, and ends in a hash of the whole so that it stays its own.
     """
-    whole = f"{video}_{clip}"
+    return file_stem(f"{video}_{clip}")
+
+
+def file_stem(whole: str) -> str:
+    """`whole` as a file name without suffix; see `output_stem`."""
     fit = _UNFIT.sub("-", whole).strip()
     fit = "-" + fit[1:] if fit.startswith(".") else fit
     if len(fit.encode()) > LONGEST_BYTES:

@@ -129,6 +129,11 @@ def _opaque(frame: VideoFrame) -> VideoFrame:
     return flat
 
 
+def is_picture(name: str) -> bool:
+    """Does `name` end as pictures do?"""
+    return name[name.rfind(".") :].casefold() in SUFFIXES
+
+
 def natural_key(name: str) -> tuple[tuple[int, int | str], ...]:
     """A sorting key by which `2.jpg` comes before `10.jpg`, in any case."""
     parts = re.split(r"(\d+)", name.casefold())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -264,6 +265,21 @@ class Layout:
     def at(self, written: str) -> Path:
         """The path that `relative` wrote down, or that a setting names; also one outside the root (`../clips`)."""
         return Path(os.path.normpath(self.root / written))
+
+    def beneath(self, written: str, *here: Path) -> Iterator[Path]:
+        """Where a file that a request names may lie: below `here`, the root, the source folder or the recordings.
+
+        Raises:
+            Rejected: the path is absolute, or leaves these folders, also through a link.
+        """
+        parts = PurePosixPath(written.replace("\\", "/")).parts
+        if not parts or parts[0].startswith("/") or parts[0].endswith(":") or ".." in parts or "\0" in written:
+            raise Rejected(f"the path {written!r} leaves the tree; name a file below its root, without '..'")
+        for folder in (*here, self.root, self.source, self.recordings):
+            path = folder.joinpath(*parts)
+            if not (path.parent.resolve() / path.name).is_relative_to(folder.resolve()):
+                raise Rejected(f"{written!r} leads out of the tree through a link; put the file itself there")
+            yield path
 
     def place(self, sidecar: Path) -> Place:
         """The place that a sidecar's own path names; a missing folder becomes `_`."""
