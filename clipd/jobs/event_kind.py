@@ -95,10 +95,14 @@ class EventKind:
 
     def run(self, prepared: Prepared, settings: Settings, context: Context) -> Result:
         """Cut the moment out of the video, or show each picture its time; prove the file."""
-        wanted: Wanted = prepared.request
-        if wanted.video is not None:
-            return _from_video(wanted, wanted.video, settings, context)
-        return _from_pictures(wanted, settings, context)
+        return make(prepared.request, settings, context)
+
+
+def make(wanted: Wanted, settings: Settings, context: Context) -> Result:
+    """Cut the moment out of the video, or show each picture its time; prove the file, in `context.staging`."""
+    if wanted.video is not None:
+        return _from_video(wanted, wanted.video, settings, context)
+    return _from_pictures(wanted, settings, context)
 
 
 def _from_video(wanted: Wanted, video: Path, settings: Settings, context: Context) -> Result:
