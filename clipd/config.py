@@ -28,10 +28,13 @@ from clipd.intake.schedule import Settings as ScheduleSettings
 from clipd.intake.watch import Settings as WatchSettings
 from clipd.jobs.analysis import Settings as AnalysisSettings
 from clipd.jobs.clip import Settings as ClipSettings
+from clipd.jobs.event import Settings as EventSettings
+from clipd.jobs.request import Settings as RequestSettings
 from clipd.log import Settings as LogSettings
 from clipd.media.door import Limits
 from clipd.model.clip import Status
 from clipd.model.setting import over, setting, split_lists
+from clipd.recordings.settings import Settings as RecordingSettings
 from clipd.report.pages import Settings as PagesSettings
 from clipd.tree.layout import CONFIG_NAME, MARKER_NAME, Directories
 from clipd.tree.marker import NoTree
@@ -76,6 +79,9 @@ class Config(BaseSettings):
     directories: Directories = setting(Directories(), "Where the folders are.")
     clips: ClipSettings = setting(ClipSettings(), "What is made of each clip.")
     segmentation: AnalysisSettings = setting(AnalysisSettings(), "How videos become suggested clips.")
+    recordings: RecordingSettings = setting(RecordingSettings(), "What camera systems record.")
+    requests: RequestSettings = setting(RequestSettings(), "Moments from camera recordings, asked for in the inbox.")
+    events: EventSettings = setting(EventSettings(), "Clips of events, from videos and from pictures.")
     watch: WatchSettings = setting(WatchSettings(), "How new work is noticed.")
     sources: ArrivalSettings = setting(ArrivalSettings(), "When a source video counts as arrived.")
     workers: PoolSettings = setting(PoolSettings(), "The worker processes.")

@@ -25,15 +25,18 @@ from clipd import __version__, log
 from clipd.clock import Clock, SystemClock, stamp
 from clipd.config import Config
 from clipd.delivery.orders import Carried
+from clipd.delivery.origins import ORIGINS
 from clipd.delivery.strays import sweep
 from clipd.errors import ClipdError, ConfigError, Temporary
 from clipd.files import lease
 from clipd.files.atomic import translated
+from clipd.indexing import Indexing, Recorded, Waiters
 from clipd.intake.scan import Scan
 from clipd.intake.scans import Scans
 from clipd.intake.settle import Settling
 from clipd.intake.sources import SOURCE_TREE, SOURCES
 from clipd.intake.watch import Hint, Watch
+from clipd.jobs.request_kind import Archive
 from clipd.lifecycle import Workplace, process
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
@@ -50,6 +53,10 @@ SLICE_SECONDS = 0.05
 """How long a walk of the tree may go on before waiting messages are looked at."""
 BEAT_SECONDS = 5.0
 """How often the daemon says on the share that it is alive."""
+PENDING_SECONDS = 1.0
+"""Whose request is not begun within this time is told that it is pending."""
+UNTOLD = ("clip", "compound")
+"""Kinds of jobs whose people are told nothing before the end: a sidecar is written once."""
 SWEEP_SECONDS = 3600.0
 """How often strays are looked for, at the least; more often where they are removed sooner."""
 
@@ -109,7 +116,7 @@ class Daemon:
         self.id = uuid.uuid4().hex
         self.host = socket.gethostname()
         self._once, self._reload, self._told = once, reload, told
-        self._messages: queue.SimpleQueue[Hint | Ended | Signal | Carried] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Hint | Ended | Signal | Carried | Recorded] = queue.SimpleQueue()
         self._steering = Steering(
             self.layout, config, self.clock, daemon=self.id, host=self.host, tell=self._messages.put
         )
@@ -122,6 +129,11 @@ class Daemon:
         self._last_words: dict[str, str] = {}
         self._halted: set[str] = set()
         """Jobs whose attempt was stopped because of a pause or the schedule."""
+        self._waiters = Waiters()
+        self._pending: set[str] = set()
+        """Requests that were told that they are pending."""
+        self._pending_as_of: object = None
+        self._next_pending = 0.0
         self._taken = 0
         self._walk: Iterator[str] | None = None
         self._sweep: Iterator[None] | None = None
@@ -132,6 +144,7 @@ class Daemon:
         self._renewing = False
         self._pool = self._new_pool()
         self._watch: Watch | None = None
+        self._indexing: Indexing | None = None
         self._started_at = stamp(self.clock.now())
         self._walk_began = 0.0
         self._scanned_at, self._scan_seconds = "", 0.0
@@ -154,6 +167,7 @@ class Daemon:
         self._watch = Watch(self.scan.folders, self.config.watch, self._messages.put)
         stop_serving = self._showing.serve(self.config.pages.metrics_port)
         self._beat()  # first of all: it tells the share's clock, by which files settle
+        self._index_recordings()
         try:
             while not self._stopping:
                 self._turn()
@@ -162,6 +176,8 @@ class Daemon:
             return self._finish()
         finally:
             self._watch.stop()
+            if self._indexing is not None:
+                self._indexing.stop()
             with suppress(OSError):
                 self.layout.heartbeat(self._beat_name).unlink(missing_ok=True)
             if self._root_is_there():
@@ -178,6 +194,7 @@ class Daemon:
         self._walk_on()
         self._steering.look(LOOK_SECONDS if self._trusted else self.config.watch.interval_seconds)
         self._hand_out()
+        self._tell_pending()
         self._watch_over()
         self._beat()
         self._steering.obey(self._share_offset)
@@ -196,7 +213,7 @@ class Daemon:
                     return
                 message = self._messages.get_nowait()
 
-    def _take(self, message: Hint | Ended | Signal | Carried) -> None:
+    def _take(self, message: Hint | Ended | Signal | Carried | Recorded) -> None:
         match message:
             case Hint(path) if path in self._roots:
                 self._next_walk = 0.0
@@ -204,6 +221,10 @@ class Daemon:
                 self.scan.hint(path, closed=closed)
             case Ended():
                 self._take_end(message)
+            case Recorded(cameras):
+                for job in self._waiters.recorded(cameras):
+                    self._held.pop(job, None)
+                self._due_at = 0.0
             case Carried():
                 for job in message.jobs:
                     self._held.pop(job, None)
@@ -322,11 +343,45 @@ class Daemon:
                 return
             patience = silence * 1.5
         self._held.pop(job.id, None)
+        self._pending.discard(job.id)
+        self._waiters.begun(job)
         self._taken += 1
         self._showing.begun(job)
         forgiven = job.id in self._halted
         self._halted.discard(job.id)
         self._pool.submit(job, self.workplace, self._last_words.pop(job.id, ""), patience, forgiven)
+
+    def _tell_pending(self) -> None:
+        """Tell those whose requests have to wait for their turn so."""
+        now, token = self.clock.monotonic(), (self.scan.changes, self._steering.gate.why)
+        if now < self._next_pending or token == self._pending_as_of:
+            return
+        self._next_pending = now + PENDING_SECONDS
+        running, wall, is_through = self._pool.running, self.clock.now(), True
+        for job in self.scan.jobs:
+            if job.kind in UNTOLD or job.id in self._pending or job.id in running or job.id in self._held:
+                continue
+            if not self._is_ours(job):
+                continue
+            if self.clock.monotonic() >= now + SLICE_SECONDS:
+                is_through = False
+                break
+            if (wall - job.requested_at).total_seconds() + self._share_offset < PENDING_SECONDS:
+                is_through = False
+            elif not lease.seems_held(self.layout.claim(job.id)):
+                self._tell_one_pending(job)
+        if is_through:
+            self._pending_as_of = token
+
+    def _tell_one_pending(self, job: Job) -> None:
+        self._pending.add(job.id)
+        try:
+            # What another machine finished since the last look must not be called pending.
+            if ORIGINS[job.kind].read(self.layout, job) is not None:
+                words = self._steering.gate.why or "waiting for its turn"
+                ORIGINS[job.kind].tell(self.layout, job, "pending", words, self.clock.now())
+        except ClipdError as error:
+            logger.bind(job=job.id).debug("{}: not told that it is pending: {}", job.name, error)
 
     def _room(self) -> int:
         """How many jobs may be begun now."""
@@ -371,6 +426,8 @@ class Daemon:
         if self._told is not None:
             self._told(job, outcome)
         wait = 0.5 if outcome.again_in_seconds is None else outcome.again_in_seconds
+        if outcome.verdict is Verdict.DEFERRED and self._waiters.has_news(job):
+            wait = 0.0
         passing = outcome.verdict in (Verdict.DEFERRED, Verdict.BUSY)
         self._held[job.id] = Held(outcome.message, now + wait, settled=passing)
         self._due_at = 0.0
@@ -396,6 +453,8 @@ class Daemon:
         notify("WATCHDOG=1")
         wanted = {job.id for job in self.scan.jobs}
         self._held = {job: held for job, held in self._held.items() if job in wanted}
+        self._pending &= wanted
+        self._waiters.forget(wanted | self._pool.running)
         offset = self._showing.beat(self.layout.heartbeat(self._beat_name), self._health())
         self._share_offset = self._share_offset if offset is None else offset
 
@@ -459,6 +518,8 @@ class Daemon:
         self.scan.renew(config.watch.ignore, config.watch.settle_seconds)
         self._showing.renew(config.pages)
         self._steering.renew(config)
+        if self._indexing is not None:
+            self._index_recordings()
         if config.watch.mode != former.watch.mode:
             self._watch_anew()
         log.start(config.log, self.layout.root)
@@ -537,12 +598,41 @@ class Daemon:
             space=config.space,
             arrival=config.sources,
             limits=config.media,
-            kinds={"clip": config.clips, "compound": config.clips, "segment": config.segmentation},
+            kinds={
+                "clip": config.clips,
+                "compound": config.clips,
+                "event": config.events,
+                "segment": config.segmentation,
+                "request": self._archive,
+            },
             annotations=config.annotations,
             failed_status=config.failed_status,
             share_offset=self._share_offset,
             clock=self.clock,
         )
+
+    @property
+    def _archive(self) -> Archive:
+        config = self.config
+        return Archive(
+            requests=config.requests,
+            recordings=config.recordings,
+            clips=config.clips,
+            limits=config.media,
+            cache=config.cache_folder,
+            share_offset=self._share_offset,
+        )
+
+    def _index_recordings(self) -> None:
+        """Keep the index of recordings from now on, by the settings as they are; a single pass has no use for it."""
+        if self._once:
+            return
+        if self._indexing is not None:
+            self._indexing.stop()
+        self._indexing = Indexing(
+            self.layout, self._archive, self.config.watch, lambda: time.time() + self._share_offset, self._messages.put
+        )
+        self._indexing.start()
 
     def _new_pool(self) -> Pool:
         prepare = (self.config.log, self.layout.root, False)

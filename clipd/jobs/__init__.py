@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clipd.jobs.clip_kind import ClipKind
 from clipd.jobs.compound_kind import CompoundKind
+from clipd.jobs.event_kind import EventKind
 from clipd.jobs.kind import Kind
 from clipd.jobs.request_kind import RequestKind
 from clipd.jobs.segment_kind import SegmentKind
@@ -11,6 +12,7 @@ from clipd.jobs.segment_kind import SegmentKind
 KINDS: dict[str, Kind] = {
     "clip": ClipKind(),
     "compound": CompoundKind(),
+    "event": EventKind(),
     "segment": SegmentKind(),
     "request": RequestKind(),
 }

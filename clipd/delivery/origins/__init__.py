@@ -6,13 +6,16 @@ from clipd.delivery.origins.inbox import InboxOrigin
 from clipd.delivery.origins.sidecar import SidecarOrigin
 from clipd.delivery.origins.video import VideoOrigin
 from clipd.delivery.origins.wish import Answer, Origin, Wish
-from clipd.jobs import request, request_kind
+from clipd.jobs import event, request, request_kind
 
 ORIGINS: dict[str, Origin] = {
     "clip": SidecarOrigin(),
     "compound": SidecarOrigin(),
+    "event": InboxOrigin(
+        "events", "event_id", event.understood, ("camera_id", "video_path"), ("start_time", "end_time")
+    ),
     "segment": VideoOrigin(),
-    "request": InboxOrigin("requests", "clip_id", request.understand, ("camera_id",), request_kind.ANSWERED),
+    "request": InboxOrigin("requests", "clip_id", request.understand, ("camera_id",), tuple(request_kind.ANSWERED)),
 }
 """Job kind -> how its wish is read and answered."""
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from clipd.intake.sources.requests import Requests
 from clipd.intake.sources.sidecars import Sidecars
 from clipd.intake.sources.source import Source
 from clipd.intake.sources.videos import DroppedVideos, SourceVideos
 
-SOURCES: tuple[Source, ...] = (Sidecars(), DroppedVideos())
+SOURCES: tuple[Source, ...] = (
+    Sidecars(),
+    DroppedVideos(),
+    Requests("request", "requests", "clip_id"),
+    Requests("event", "events", "event_id", "event"),
+)
 """Every folder that the daemon looks at for work."""
 SOURCE_TREE = SourceVideos()
 """Looked at as well where videos of the source tree are to be analysed."""
