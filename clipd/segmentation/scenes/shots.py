@@ -47,6 +47,10 @@ class Settings(Section):
     still: float = setting(
         0.95, "Above this correlation pixel by pixel nothing moved, and a close look is not needed.", gt=0, le=1
     )
+    mixed_stray: float = setting(
+        0.1, "A frame this near to the line between its neighbours is a mixture of both, as after a change of the "
+        "frame rate; squared, as a share of the line's length squared.", ge=0, le=1
+    )  # fmt: skip
     same: float = setting(0.68, "More alike than this is one shot, whatever the colours do.", gt=0, le=1)
     bias: float = setting(2.7, "The logistic function's constant term.")
     likeness_weight: float = setting(-11.7, "Its weight of the likeness (0..1) of the frames before and after.")
@@ -111,47 +115,62 @@ class Shots:
 
     def _judge(self, place: int) -> None:
         if place >= 1 and self._is_candidate(place):
-            certainty = self._certainty(place)
+            before, after = self._sides(place)
+            certainty = self._certainty(before, after)
             if certainty >= self._settings.threshold:
-                self._hard.append(Cut(self._seen[place].number, self._seen[place].seconds, certainty, self.name))
+                self._hard.append(Cut(self._seen[after].number, self._seen[after].seconds, certainty, self.name))
+
+    def _sides(self, place: int) -> tuple[int, int]:
+        """The last frame of one shot and the first of the next, if a cut is at `place`; one may lie between, mixed."""
+        for before, after in ((place - 1, place + 1), (place - 2, place)):
+            if before >= 0 and after < len(self._seen) and self._is_mixed(before, after):
+                return before, after
+        return place - 1, place
+
+    def _is_mixed(self, before: int, after: int) -> bool:
+        """Does the frame between two others lie on the line between them, as when fields or frames were blended?"""
+        first, middle, last = (self._seen[place].luma.astype(np.float32) for place in range(before, after + 1))
+        whole, part = (last - first).ravel(), (middle - first).ravel()
+        length = float(whole @ whole)
+        along = float(whole @ part) / max(length, 1.0)
+        stray = float(part @ part) / max(length, 1.0) - along**2
+        return 0.15 < along < 0.85 and stray < self._settings.mixed_stray
 
     def _is_candidate(self, place: int) -> bool:
         change = self._seen[place].change
-        around = [self._changed(place + step) for step in range(-4, 5)]
-        return (
-            change >= self._settings.least_change
-            and change >= max(around[3], around[5])
-            and change > self._settings.prominence * float(np.median(around))
-        )
+        if change < self._settings.least_change or change < max(self._changed(place - 1), self._changed(place + 1)):
+            return False
+        around = sorted(self._changed(place + step) for step in range(-4, 5))
+        return change > self._settings.prominence * around[4]
 
     def _changed(self, place: int) -> float:
         return self._seen[place].change if 1 <= place < len(self._seen) else 0.0
 
-    def _certainty(self, place: int) -> float:
-        """How sure a cut is, 0..1; looks no further once it is sure that there is none."""
-        settings, before, here = self._settings, self._seen[place - 1].luma, self._seen[place].luma
-        if correlation(before, here, settings.compare) > settings.still:
+    def _certainty(self, before: int, after: int) -> float:
+        """How sure a cut between two frames is, 0..1; looks no further once it is sure that there is none."""
+        settings, seen = self._settings, self._seen
+        if correlation(seen[before].luma, seen[after].luma, settings.compare) > settings.still:
             return 0.0
-        beside = sum(self._changed(place + step) for step in (-2, -1, 1, 2)) / 4
-        stands_out = float(np.log(self._seen[place].change / (beside + 0.5)))
+        change = max(self._changed(place) for place in range(before + 1, after + 1))
+        beside = sum(self._changed(place) for place in (before - 1, before, after + 1, after + 2)) / 4
         evidence = (
             settings.bias
-            + settings.colour_weight * float(np.clip(self._recoloured(place), -0.2, 0.3))
-            + settings.prominence_weight * float(np.clip(stands_out, -1, 1.5))
+            + settings.colour_weight * float(np.clip(self._recoloured(before, after), -0.2, 0.3))
+            + settings.prominence_weight * float(np.clip(np.log(change / (beside + 0.5)), -1, 1.5))
         )
         certainty, alike = 1.0, 0.0
-        for first, second in self._across(place):
+        for first, second in self._across(before, after):
             alike = max(alike, self._alike(first, second))
             certainty = float(1 / (1 + np.exp(-evidence - settings.likeness_weight * alike)))
             if alike > settings.same or certainty < settings.threshold:
                 return 0.0
         return certainty
 
-    def _across(self, place: int) -> Iterator[tuple[int, int]]:
+    def _across(self, before: int, after: int) -> Iterator[tuple[int, int]]:
         """The pairs of frames with the candidate's change between them, at most a flash apart."""
         gaps = range(1, self._settings.flash_frames + 1)
-        pairs = chain([(place - 1, place), (place - 2, place + 1)], ((place - 1, place + gap) for gap in gaps))
-        for first, second in chain(pairs, ((place - 1 - gap, place) for gap in gaps)):
+        pairs = chain([(before, after), (before - 1, after + 1)], ((before, after + gap) for gap in gaps))
+        for first, second in chain(pairs, ((before - gap, after) for gap in gaps)):
             if first >= 0 and second < len(self._seen):
                 yield first, second
 
@@ -161,11 +180,11 @@ class Shots:
             return 1.0 - self._distance(first, second)
         return found
 
-    def _recoloured(self, place: int) -> float:
+    def _recoloured(self, before: int, after: int) -> float:
         """How much more the colours change here than they do right before and after; -1..1."""
-        here = self._distance(place - 1, place)
-        returned = min(self._distance(first, second) for first, second in self._across(place))
-        nearby = max(self._distance(place + step - 1, place + step) for step in (-2, -1, 1, 2))
+        here = self._distance(before, after)
+        returned = min(self._distance(first, second) for first, second in self._across(before, after))
+        nearby = max(self._distance(first, first + 1) for first in (before - 2, before - 1, after, after + 1))
         return (here + returned) / 2 - nearby
 
     def _distance(self, first: int, second: int) -> float:

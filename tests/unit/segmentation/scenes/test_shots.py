@@ -81,6 +81,25 @@ def test_repeated_frames_hide_no_cut_and_make_none() -> None:
     assert frames(cuts("shots", slowed)) == [30 + len(range(0, 30, 4))]
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_a_cut_across_one_mixed_frame_is_found_once(share: float) -> None:
+    mixture = mixed(scenery(1), scenery(2), 9)[round(10 * share) - 1]
+
+    (found,) = cuts("shots", [scenery(1)] * 30 + [mixture] + [scenery(2)] * 30)
+
+    assert found.kind == "cut"
+    assert found.frame == 31
+
+
+def test_a_cut_in_an_interlaced_film_is_found_once() -> None:
+    fields = [moved(scenery(number // 61), 1.5 * number) for number in range(122)]
+    woven = [first.copy() for first in fields[::2]]
+    for picture, second in zip(woven, fields[1::2], strict=True):
+        picture[1::2] = second[1::2]
+
+    assert frames(cuts("shots", woven)) == pytest.approx([30], abs=1)
+
+
 def test_a_gradual_change_is_one_cut_beside_the_hard_ones() -> None:
     film = [scenery(1)] * 40 + [scenery(2)] * 40 + mixed(scenery(2), scenery(3), 15) + [scenery(3)] * 60
 
