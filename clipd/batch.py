@@ -148,7 +148,7 @@ class BatchVideoProcessor:
         """
         path = Path(csv_path).absolute()
         columns = Columns(video=video_col, id=id_col)
-        dataset = Dataset(path, columns if use_spans else columns.without_spans(), self.beneath)
+        dataset = Dataset(path, columns if use_spans else columns.without_spans(), self.beneath).pin()
         require_columns(dataset.open(), video_col, id_col)
         root = path.with_name(f"{path.stem}_outputs") if output_dir is None else Path(output_dir)
         output = OutputFolder(root.absolute(), self.checkpoint_path)

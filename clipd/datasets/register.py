@@ -135,10 +135,10 @@ class Register:
         done = self.done(key)
         return self._fetch(done.ledger, done.offset) if done is not None and done.current else None
 
-    def confirm(self, key: str) -> None:
-        """What is known of the row, from an earlier run, is current."""
-        query = "UPDATE done SET current = ? WHERE key = ? AND current = ? RETURNING ok, seconds"
-        for is_ok, seconds in self._base.execute(query, (_OLD, key, _UNKNOWN)).fetchall():
+    def confirm(self, key: str, line: int) -> None:
+        """What is known of the row, from an earlier run, is current; it stands on `line` now."""
+        query = "UPDATE done SET current = ?, line = ? WHERE key = ? AND current = ? RETURNING ok, seconds"
+        for is_ok, seconds in self._base.execute(query, (_OLD, line, key, _UNKNOWN)).fetchall():
             self._count(bool(is_ok), seconds, _OLD, 1)
 
     def times_begun(self, key: str, fingerprint: str) -> int:
@@ -156,11 +156,11 @@ class Register:
         """How many rows ended how, and the seconds they took."""
         return Sums(self._ok, self._failed, self._resumed, max(0.0, self._seconds))
 
-    def failures(self, most: int) -> Iterable[Record]:
-        """The first `most` failures, by line."""
-        query = "SELECT ledger, offset FROM done WHERE current AND NOT ok ORDER BY line LIMIT ?"
-        for ledger, offset in self._base.execute(query, (most,)).fetchall():
-            yield self._fetch(self._ledgers[ledger], offset)
+    def failures(self, most: int) -> Iterable[tuple[int, Record]]:
+        """The first `most` failures, by the line that each stands on now."""
+        query = "SELECT line, ledger, offset FROM done WHERE current AND NOT ok ORDER BY line LIMIT ?"
+        for line, ledger, offset in self._base.execute(query, (most,)).fetchall():
+            yield line, self._fetch(self._ledgers[ledger], offset)
 
     def _fetch(self, ledger: Path, offset: int) -> Record:
         """The record that stands in `ledger` at `offset`; the ledger stays open for the next one."""

@@ -74,8 +74,10 @@ class Span:
         try:
             if self.start is not None or self.end is not None:
                 start = self.start or Fraction(0)
-                # Where it begins after the end, the index says so.
-                end = max(index.time(index.count), start + 1) if self.end is None else self.end
+                end, length = self.end, index.time(index.count)
+                if end is None:
+                    # Where it begins after the end, the index says so.
+                    end = length if start < length else start + 1
                 return index.span(TimeSpan(start, end))
             first = self.first or 0
             return index.span(FrameSpan(first, max(index.count - 1, first) if self.last is None else self.last))

@@ -41,7 +41,7 @@ def sum_up(register: Register, total: int, *, wall_time: float = 0.0) -> Process
         resumed=sums.resumed,
         total_time=sums.seconds,
         wall_time=wall_time,
-        errors=tuple(_error(record) for record in register.failures(ERRORS_SHOWN)),
+        errors=tuple(_error(line, record) for line, record in register.failures(ERRORS_SHOWN)),
     )
 
 
@@ -81,7 +81,7 @@ def _ended(dataset: Dataset, register: Register) -> Iterator[tuple[int, Record]]
             yield row.line, record
 
 
-def _error(record: Record) -> RowError:
+def _error(line: int, record: Record) -> RowError:
     failure = record.failure
     assert failure is not None  # noqa: S101 - only failures are named
-    return RowError(record.line, record.id, failure.kind, failure.message)
+    return RowError(line, record.id, failure.kind, failure.message)

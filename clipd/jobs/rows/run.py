@@ -20,6 +20,7 @@ from clipd.datasets.shard import Shard
 from clipd.datasets.table import BEGINNING, Mark, Table, open_table, some
 from clipd.datasets.values import keep
 from clipd.errors import ClipdError, Deferred, Rejected
+from clipd.files.atomic import translated
 from clipd.jobs.rows.function import Surroundings
 from clipd.jobs.rows.own import FunctionFailed
 from clipd.jobs.rows.recipe import Recipe
@@ -39,10 +40,24 @@ class Dataset:
     columns: Columns
     beneath: Path | None = None
     """The folder that every video must lie in, or None for anywhere."""
+    pinned: tuple[int, int] | None = None
+    """The size and modification time (ns) that the table must have; None for any."""
+
+    def pin(self) -> Dataset:
+        """The same, to be read as it is now only: it is read several times, and its lines must stay where they are."""
+        return replace(self, pinned=self._look())
 
     def open(self) -> Table:
-        """The table. Raises what `open_table` does."""
-        return open_table(self.path)
+        """The table. Raises what `open_table` does, and `Rejected` where it is not what was pinned."""
+        table = open_table(self.path)
+        if self.pinned not in (None, self._look()):
+            raise Rejected(f"{self.path.name} was changed while it was worked on; what is done is kept: run it again")
+        return table
+
+    def _look(self) -> tuple[int, int]:
+        with translated(f"reading {self.path}"):
+            seen = self.path.stat()
+        return seen.st_size, seen.st_mtime_ns
 
     def rows(self, start: Mark = BEGINNING, count: int | None = None) -> Iterator[Row]:
         """`count` rows of it from `start` on; None is all."""
@@ -78,7 +93,7 @@ def confirm(rows: Iterable[Row], register: Register, recipe: Recipe) -> int:
         count += 1
         done = register.done(row.key)
         if done is not None and done.fingerprint == fingerprint(row, recipe.fingerprint):
-            register.confirm(row.key)
+            register.confirm(row.key, row.line)
     return count
 
 

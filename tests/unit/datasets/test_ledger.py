@@ -86,10 +86,10 @@ def test_the_last_record_of_a_row_counts(tmp_path: Path) -> None:
         assert (done.fingerprint, done.is_ok) == ("f2", False)
         assert register.current("id:a") is None
         assert register.sums() == Sums(0, 0, 0, 0.0)
-        register.confirm("id:a")
-        register.confirm("id:a")
+        register.confirm("id:a", 7)
+        register.confirm("id:a", 7)
         assert register.sums() == Sums(0, 1, 1, 0.25)
-        assert [record.failure for record in register.failures(5)] == [Failure("media", "broken")]
+        assert [(line, record.failure) for line, record in register.failures(5)] == [(7, Failure("media", "broken"))]
 
 
 def test_a_new_record_takes_the_place_of_a_confirmed_one(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_new_record_takes_the_place_of_a_confirmed_one(tmp_path: Path) -> None
     with Ledger(path) as ledger, Register() as register:
         ledger.append([BAD])
         register.load(path)
-        register.confirm("id:b")
+        register.confirm("id:b", 3)
         (offset,) = ledger.append([replace(BAD, failure=None, seconds=2.0)])
         register.add(path, offset, replace(BAD, failure=None, seconds=2.0))
         assert register.sums() == Sums(1, 0, 0, 2.0)

