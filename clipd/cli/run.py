@@ -58,7 +58,8 @@ def run(
 ) -> None:
     """Watch the tree and process every clip marked Process, until stopped.
 
-    Where the tree that is named (--root or CLIPD_ROOT) is away, clipd says so, waits, and begins when it is back.
+    Where the tree that is named (--root or CLIPD_ROOT) is an empty folder or none, its share is away: clipd says so,
+    waits, and begins when it is back.
 
     With --once the exit code is 0 when all is well, 1 when something failed, 2 for wrong usage or settings.
     """
@@ -122,6 +123,8 @@ def _tree_when_there(root: Path | None, config: Path | None, flags: dict[str, An
             settings, layout = tree(root, config, flags)
             require_same_share(layout)
         except (NoTree, Temporary) as error:
+            if isinstance(error, NoTree) and _holds_something(root or Path(os.environ[f"{ENVIRONMENT_PREFIX}ROOT"])):
+                raise
             if str(error) != told:
                 told = str(error)
                 logger.warning("waiting for the share: {}", told)
@@ -132,6 +135,14 @@ def _tree_when_there(root: Path | None, config: Path | None, flags: dict[str, An
                 logger.info("the share is there: {}", layout.root)
             return settings, layout
     return None
+
+
+def _holds_something(folder: Path) -> bool:
+    """Is this a folder with anything in it? The place where a share will be mounted is empty, or not there."""
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def formats_of(formats: str | None, cv_optimized: bool, both_formats: bool) -> list[str] | None:

@@ -87,8 +87,8 @@ def test_a_daemon_that_starts_before_its_share_waits_and_begins_by_itself(tmp_pa
 
 def test_a_daemon_that_waits_for_its_share_can_be_stopped(tmp_path: Path) -> None:
     tree = Tree.at(tmp_path / "tree")
-    tree.layout.marker.unlink()
-    (tree.root / "clipd.yaml").unlink()
+    tree.root.rename(tmp_path / "mounted elsewhere")
+    tree.root.mkdir()
     daemon = Daemon(tree, ("--root", str(tree.root)), {})
     daemon.begin()
     wait_until(lambda: "waiting for the share" in daemon.log, "the daemon to say that it waits")
