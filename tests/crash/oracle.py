@@ -20,8 +20,8 @@ from clipd.tree.record import Receipt, read_receipts
 ENDS = {"complete", "failed"}
 ORPHAN_SECONDS = 2.0
 """How long a worker may outlive its daemon."""
-START_SECONDS = 8.0
-"""How long a worker may take to load its modules, on a busy machine; only then can it see that its daemon is gone."""
+START_SECONDS = 2.0
+"""How long a worker may take to its first line, on a busy machine; only then can it see that its daemon is gone."""
 
 
 def violations(layout: Layout, *, grace_seconds: float = 0.0) -> list[str]:
