@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from av import VideoFrame
 from pydantic import ValidationError
 
@@ -26,6 +27,8 @@ from clipd.media.door import Limits
 from clipd.media.encode import writing
 from clipd.media.images import jpeg
 from clipd.media.index import FrameIndex
+from clipd.media.orientation import Upright
+from clipd.media.picture import JPEG, MPEG, is_full_range
 from clipd.media.probe import NoVideo, SourceInfo, probe
 from clipd.model.clip import Status
 from clipd.model.setting import Section, over, setting
@@ -131,10 +134,6 @@ class Film:
             return next(frame for _, frame in found)
         except MediaError:
             return None
-
-    def sync_frame(self, number: int) -> VideoFrame | None:
-        """A frame near `number` that is decoded on its own, and so soon had."""
-        return self.frame(self.index.sync_before(min(number, self.index.count - 1)))
 
     def warnings(self, features: Features) -> Iterator[str]:
         """Where the frames counted here differ from those that were measured."""
@@ -266,15 +265,18 @@ def _thumbnails(analysis: Analysis, checkpoint: Checkpoint) -> dict[int, bytes]:
 
 def _strip(analysis: Analysis, checkpoint: Checkpoint) -> list[tuple[float, bytes]]:
     """Pictures along the timeline: (seconds, JPEG)."""
-    features, film = analysis.features, analysis.film
-    count = min(analysis.settings.report.strip_pictures, features.frame_count)
-    strip = []
-    for number in range(count if film is not None else 0):
-        checkpoint("taking pictures of the film", number, count)
-        wanted = features.frame_count * (2 * number + 1) // (2 * count)
-        frame = film.sync_frame(wanted) if film is not None else None
-        if frame is not None:
-            strip.append((float(features.frame_times[wanted]), _jpeg(frame, analysis, (160, 90), 5)))
+    features = analysis.features
+    if analysis.film is None or not len(features.strip):
+        return []
+    video = analysis.film.info.video
+    upright, strip = Upright(video.orientation, video.time_base), []
+    for number, picture in enumerate(features.strip):
+        checkpoint("drawing the strip of pictures", number, len(features.strip))
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="yuv420p")
+        frame.pts = number
+        frame.color_range = JPEG if is_full_range(video.pix_fmt, video.color.range) else MPEG
+        data = _jpeg(upright(frame), analysis, (160, 90), 5)
+        strip.append((float(features.strip_times[number]), data))
     return strip
 
 

@@ -26,11 +26,14 @@ from clipd.segmentation.cut import Cut, Stretch
 from clipd.segmentation.features import Features
 from clipd.segmentation.survey import Settings, survey
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Grows whenever something is measured differently."""
 LIMIT_BYTES: Final = 256 << 20
 
-_ARRAYS: Final = ("frame_times", "times", "loudness", "motion", "loudness_z", "motion_z", "pictures")
+_ARRAYS: Final = (
+    *("frame_times", "times", "loudness", "motion", "loudness_z", "motion_z"),
+    *("pictures", "strip_times", "strip"),
+)
 
 Checkpoint = Callable[[str, int, int], None]
 

@@ -39,6 +39,10 @@ class Features:
     freezes: tuple[Stretch, ...]
     pictures: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 18, 32), np.uint8))
     """(G, 18, 32) a tiny grey picture for each point of the grid, 0..255; none where they were not kept."""
+    strip_times: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """(K,) when each picture of the strip is shown, in seconds."""
+    strip: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint8))
+    """(K, H * 3 / 2, W) small pictures spread over the video: luma, then both chroma planes (I420), as coded."""
     warnings: tuple[str, ...] = ()
     """What was met on the way (no audio, corrupt packets, ...), in words for a person."""
 

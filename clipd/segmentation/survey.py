@@ -27,6 +27,7 @@ from clipd.segmentation.black import Black
 from clipd.segmentation.black import Settings as BlackSettings
 from clipd.segmentation.cut import Cut
 from clipd.segmentation.features import Features
+from clipd.segmentation.filmstrip import Filmstrip
 from clipd.segmentation.freeze import Freeze
 from clipd.segmentation.freeze import Settings as FreezeSettings
 from clipd.segmentation.gallery import Gallery
@@ -145,6 +146,7 @@ class _Measures:
         self._black = Black(settings.black)
         self._freeze = Freeze(settings.freeze)
         self._gallery = Gallery(settings.step_seconds)
+        self._filmstrip = Filmstrip()
 
     def look(self, glance: Glance, viewing: Viewing) -> None:
         """Shows one frame to everything that looks."""
@@ -155,6 +157,7 @@ class _Measures:
         self._black.feed(glance, viewing.whole)
         self._freeze.feed(glance, viewing.whole)
         self._gallery.feed(glance)
+        self._filmstrip.feed(glance)
 
     def features(self, path: Path, info: SourceInfo | None, viewing: Viewing, limits: Limits) -> Features:
         """What was measured, laid over the grid."""
@@ -171,6 +174,7 @@ class _Measures:
         loudness = self.loudness.curve(start, self._settings.step_seconds, len(grid)) if viewing.has_sound else None
         motion = self._motion.curve(grid)
         frames = len(times)
+        strip_times, strip = self._filmstrip.finish()
         return Features(
             duration_seconds=end,
             frame_times=times,
@@ -184,6 +188,8 @@ class _Measures:
             black=stretches(self._black.finish(frames, end), times, end),
             freezes=stretches(self._freeze.finish(frames, end), times, end),
             pictures=self._gallery.finish(len(grid)),
+            strip_times=strip_times,
+            strip=strip,
             warnings=tuple(self._warnings(info, viewing, loudness)),
         )
 
