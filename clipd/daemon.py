@@ -291,6 +291,8 @@ class Daemon:
         self._scan_seconds = round(self.clock.monotonic() - self._walk_began, 3)
         pause = self.config.watch.rescan_seconds if self._trusted else self.config.watch.interval_seconds
         self._next_walk = self.clock.monotonic() + pause
+        if self._watch is not None:
+            self._watch.check_room()
         if self._watch is not None and self._watch.lost:
             logger.warning("file events were lost: watching anew")
             self._watch_anew()

@@ -6,6 +6,7 @@ a network share. So they only ever say "look here now"; the scan finds everythin
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import logging
 import os
@@ -44,6 +45,9 @@ HEARD: list[type[FileSystemEvent]] = [
     DirDeletedEvent,
 ]
 """All that the kernel is asked for. Not opening and reading: our own walk of a big tree would overflow its queue."""
+
+
+_IN_DELETE_SELF = 0x400
 
 
 class Settings(Section):
@@ -97,17 +101,33 @@ class Watch:
             self._watched.clear()
             logger.warning(_no_watch_words(folders[0], error, settings))
         self._all = len(self._watched) == len(folders)
+        self._folders, self._settings = folders, settings
+        self._short = self._again = False
+        self.check_room()
 
     @property
     def trusted(self) -> bool:
         """Do events come from every folder, and is every watching thread alive? One ends with its folder."""
-        threads = (self._observer, *self._observer.emitters)
-        return self._all and all(thread.is_alive() for thread in threads)
+        return self._all and not self._short and self._alive
 
     @property
     def lost(self) -> bool:
-        """Did events come once, and do they come no more (the folder was made anew)?"""
-        return bool(self._watched) and not self.trusted
+        """Is it time to watch anew: did events come once, and do they come no more (the folder was made anew)?"""
+        return bool(self._watched) and (self._again or not self._alive)
+
+    @property
+    def _alive(self) -> bool:
+        return all(thread.is_alive() for thread in (self._observer, *self._observer.emitters))
+
+    def check_room(self) -> None:
+        """Find out whether the kernel's watches are used up: then folders are passed over, and nobody says so."""
+        if not self._watched:
+            return
+        error = _refusal(self._folders[0])
+        if error is not None and not self._short:
+            logger.warning(_no_watch_words(self._folders[0], error, self._settings))
+        self._again = self._short and error is None
+        self._short = error is not None
 
     def stop(self) -> None:
         """Stop watching."""
@@ -153,6 +173,21 @@ def _library_log() -> logging.Logger:
     if not log.handlers:
         log.addHandler(logging.NullHandler())  # else the standard library prints what nobody handles
     return log
+
+
+def _refusal(folder: Path) -> OSError | None:
+    """Why the kernel would not watch one folder more; None where it would."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = libc.inotify_init1(os.O_CLOEXEC)
+    if descriptor < 0:
+        return None  # no more instances: that says nothing about the one that we have
+    try:
+        if libc.inotify_add_watch(descriptor, os.fsencode(folder), _IN_DELETE_SELF) >= 0:
+            return None
+        number = ctypes.get_errno()
+    finally:
+        os.close(descriptor)
+    return OSError(number, os.strerror(number)) if number == errno.ENOSPC else None
 
 
 def _worth_watching(folder: Path, settings: Settings) -> bool:

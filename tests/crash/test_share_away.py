@@ -5,16 +5,20 @@ Work waits, nothing is written elsewhere, and it goes on by itself.
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from clipd.daemon import BEAT_SECONDS
 from tests.crash import oracle
 from tests.crash.child import clip, swept
 from tests.crash.test_mid_job import FRAMES, complete, running, slow_tree
+from tests.crash.traced import require_strace
 from tests.e2e.tree import Daemon, Tree, wait_until
 from tests.footage import make
 
@@ -120,3 +124,40 @@ def test_a_share_that_is_unmounted_in_the_middle_of_a_clip_costs_nothing_but_tim
     share.mount(share.disks[1])
     assert tree.clip(sidecar, "goal").get("error") is None
     assert oracle.violations(swept(tree.layout)) == []
+
+
+def test_a_daemon_that_hangs_with_its_share_is_not_vouched_for_until_it_goes_on(tmp_path: Path) -> None:
+    """systemd restarts what no longer says `WATCHDOG=1`; a thread of its own that said so would hide the hang."""
+    require_strace()
+    tree = Tree.at(tmp_path / "tree", {"watch": {"mode": "polling"}})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+
+        def hear(words: bytes, seconds: float) -> bool:
+            """Is it said within so many seconds?"""
+            deadline = time.monotonic() + seconds
+            while (left := deadline - time.monotonic()) > 0:
+                listener.settimeout(left)
+                with suppress(TimeoutError):
+                    if listener.recv(4096) == words:
+                        return True
+            return False
+
+        with tree.daemon(NOTIFY_SOCKET=str(tmp_path / "notify")) as daemon:
+            assert hear(b"READY=1", 30)
+            assert hear(b"WATCHDOG=1", 3 * BEAT_SECONDS)
+            assert daemon.process is not None
+            pid = daemon.process.pid
+            calls = "?lstat,?newfstatat,?statx"
+            hang = subprocess.Popen(
+                ["strace", "-qq", "-o", "/dev/null", "-p", str(pid), "-P", str(tree.layout.marker),
+                 "-e", f"trace={calls}", "-e", f"inject={calls}:delay_enter=600000000"]
+            )  # fmt: skip
+            try:
+                wait_until(lambda: "TracerPid:\t0" not in Path(f"/proc/{pid}/status").read_text(), "it to be traced")
+                hear(b"nothing that is ever said", 1.2)  # what was under way
+                assert not hear(b"WATCHDOG=1", BEAT_SECONDS + 0.5)
+            finally:
+                hang.kill()
+                hang.wait()
+            assert hear(b"WATCHDOG=1", 3 * BEAT_SECONDS)
