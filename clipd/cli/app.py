@@ -70,6 +70,7 @@ def main() -> None:
     import clipd.cli.batch
     import clipd.cli.doctor
     import clipd.cli.edit
+    import clipd.cli.event
     import clipd.cli.look
     import clipd.cli.make
     import clipd.cli.retain

@@ -174,3 +174,12 @@ def test_an_event_waits_for_its_video_and_goes_on_when_it_comes(tree: Tree) -> N
                    and answer(tree, "late")["status"] == "waiting", "the answer waiting")  # fmt: skip
         shutil.copyfile(footage(FRIDAY), tree.layout.source / "cam1/s1/late.mp4")
         wait_until(lambda: answer(tree, "late")["status"] == "done", "the clip")
+
+
+def test_an_event_is_asked_for_by_hand_and_waited_for(tree: Tree) -> None:
+    with tree.daemon():
+        asked = ("event", "hand", "--video", "cam1/s1/match.mp4", "--start", "2", "--pre", "0", "--post", "0.5", "--wait")
+        said = tree.run(*asked).stdout
+        assert "done: data/prept/03_CLIPPED/h264/cam1/s1/hand_clip.mp4" in said
+        wrong = tree.run("event", "late", "--video", "cam1/s1/match.mp4", "--start", "99", "--wait", expect=1)
+        assert "is not in the video" in wrong.stdout
