@@ -1,4 +1,4 @@
-"""Publication: verified files get their final names, one durable rename each.
+"""Publication: verified files get their final names by renames that are synced: first the sheets, then the rest.
 
 A final name belongs to one job: its truth sheet, published before the video, says which. A file that another clip made
 is never replaced (that clip is named); a file that nobody accounts for is moved aside and kept.
@@ -35,8 +35,10 @@ def publish(
         Deferred, Temporary: the filesystem refuses.
     """
     kept = make_way(layout, job, artifacts, now)
-    for artifact in sorted(artifacts, key=lambda artifact: artifact.role != "annotation"):
-        _publish_one(staging / artifact.staged_name, layout.output(artifact.folder, artifact.name))
+    for is_sheet in (True, False):
+        _publish_some(
+            layout, staging, [artifact for artifact in artifacts if (artifact.role == "annotation") is is_sheet]
+        )
     return tuple(
         Output(layout.relative(layout.output(a.folder, a.name)), a.size, a.sha256, a.role) for a in artifacts
     ), kept
@@ -94,17 +96,18 @@ def _is_the_same(layout: Layout, path: Path, output: Output) -> bool:
         return False
 
 
-def _publish_one(source: Path, target: Path) -> None:
+def _publish_some(layout: Layout, staging: Path, artifacts: Sequence[Artifact]) -> None:
+    moves = [(staging / artifact.staged_name, layout.output(artifact.folder, artifact.name)) for artifact in artifacts]
+    for folder in {target.parent for _, target in moves}:
+        with atomic.translated(f"making {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+    for source, _ in moves:
+        if not source.exists():
+            raise ClaimLost(f"{source} is gone: another worker took the job over")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise atomic.as_clipd_error(error, f"making {target.parent}") from error
-    if not source.exists():
-        raise ClaimLost(f"{source} is gone: another worker took the job over")
-    try:
-        atomic.publish(source, target)
+        atomic.publish_all(moves)
     except atomic.Missing as error:
-        raise ClaimLost(f"{source} is gone: another worker took the job over") from error
+        raise ClaimLost(f"{staging} is gone: another worker took the job over") from error
 
 
 def _make_way(layout: Layout, job: str, target: Path, now: datetime) -> Path | None:

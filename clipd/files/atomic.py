@@ -15,7 +15,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
@@ -154,6 +154,28 @@ def publish(source: Path, target: Path, *, replace: bool = True) -> bool:
     if source.parent != target.parent:
         fsync_directory(source.parent)
     return True
+
+
+def publish_all(moves: Sequence[tuple[Path, Path]]) -> None:
+    """Sync the sources, rename each to its target on the same filesystem, in order, and sync each target folder once.
+
+    The folders that they leave are not synced: for ones that are removed whole.
+
+    Raises:
+        Missing: a source is gone.
+    """
+    for source, target in moves:
+        with translated(f"publishing {target}"):
+            descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    for source, target in moves:
+        with translated(f"publishing {target}"):
+            source.replace(target)
+    for folder in dict.fromkeys(target.parent for _, target in moves):
+        fsync_directory(folder)
 
 
 def move(source: Path, target: Path) -> bool:

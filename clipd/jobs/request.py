@@ -54,7 +54,8 @@ class Settings(Section):
     )
     wait_seconds: float = setting(
         120.0,
-        "How long after the end of a span recordings are waited for; then what is there is delivered as partial.",
+        "How long after the end of a span its recordings are waited for (and ones that are being written, after the "
+        "request); then what is there is delivered as partial.",
         unit="s",
         ge=0,
     )

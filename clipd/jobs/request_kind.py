@@ -38,6 +38,10 @@ ENCODED_BYTES_PER_SECOND = 4 << 20
 """Room that a second of encoded video is taken to need at most."""
 
 
+LEAST_WAIT_SECONDS = 0.1
+"""A waiting request is not looked at more often."""
+
+
 class Archive(Section):
     """All settings that a request is answered by, put together by the daemon; in no settings file of its own."""
 
@@ -61,6 +65,15 @@ class Moment:
     order: Order
     recordings: str
     """The recordings folder, relative to the root."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What `prepare` found `at` a monotonic time for a request and its surroundings."""
+
+    key: object
+    at: float
+    prepared: Prepared
 
 
 def open_index(layout: Layout, archive: Archive) -> Index:
@@ -91,10 +104,23 @@ class RequestKind:
     def prepare(self, layout: Layout, job: Job, request: FootageRequest, settings: Archive) -> Prepared:
         """Find out which recordings hold the period.
 
+        What was found a moment ago for the same request still holds: the lifecycle asks again and again only to learn
+        whether the request is another one by now.
+
         Raises:
             Deferred: some of it is still to be recorded, or being written.
             Rejected: there is no such camera or time, or nothing was recorded.
         """
+        key, began = (layout, job.id, request, settings), self._clock.monotonic()
+        former: _Found | None = getattr(self._kept, "found", None)
+        if former is not None and former.key == key and began - former.at < settings.requests.fresh_seconds:
+            return former.prepared
+        self._kept.found = None
+        prepared = self._find(layout, job, request, settings)
+        self._kept.found = _Found(key, began, prepared)
+        return prepared
+
+    def _find(self, layout: Layout, job: Job, request: FootageRequest, settings: Archive) -> Prepared:
         index = self._index(layout, settings)
         now = from_datetime(self._clock.now()) + Fraction(settings.share_offset)
         if not index.looked_at(request.camera):
@@ -108,8 +134,11 @@ class RequestKind:
         coverage = cover(index, request.camera, wanted.period, now)
         if not coverage.is_complete and self._look(index, request.camera, now, settings):
             coverage = cover(index, request.camera, wanted.period, now)
-        if coverage.is_waiting(now, settings.requests.wait_seconds):
-            raise Deferred(_waiting_words(coverage, zone, now), _wait_seconds(coverage, now, settings.requests))
+        over = max(wanted.period.end, min(from_datetime(job.requested_at), now)) + Fraction(
+            repr(settings.requests.wait_seconds)
+        )
+        if coverage.is_waiting(now, settings.requests.wait_seconds) or (_is_unfinished(coverage) and now < over):
+            raise Deferred(_waiting_words(coverage, zone, now), _wait_seconds(coverage, now, over, settings.requests))
         _require_some(coverage, request.gap or settings.requests.gap, zone)
         return _prepared(layout, job, request, wanted, zone, coverage, settings)
 
@@ -241,12 +270,16 @@ def _waiting_words(coverage: Coverage, zone: tzinfo, now: Fraction) -> str:
     return f"waiting for the recordings of {coverage.camera} until {end}; {known}"
 
 
-def _wait_seconds(coverage: Coverage, now: Fraction, settings: Settings) -> float:
+def _is_unfinished(coverage: Coverage) -> bool:
+    """Is there a gap that a recording will fill which is being written?"""
+    return any(gap.reason == "growing" for gap in coverage.gaps)
+
+
+def _wait_seconds(coverage: Coverage, now: Fraction, over: Fraction, settings: Settings) -> float:
     """Until another look is worth it: the end of the span, then now and then, and when the waiting is over."""
     if now < coverage.period.end:
-        return float(coverage.period.end - now) + 0.1
-    over = coverage.period.end + Fraction(repr(settings.wait_seconds)) - now
-    return max(0.1, min(settings.look_seconds, float(over)))
+        return float(coverage.period.end - now) + LEAST_WAIT_SECONDS
+    return max(LEAST_WAIT_SECONDS, min(settings.look_seconds, float(over - now)))
 
 
 def _told(moment: Moment, made: Made) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipd.errors import Rejected
+from clipd.errors import ClipdError, Rejected
 from clipd.files import atomic, jsontext, yamltext
 from clipd.files.document import JSON
 from clipd.files.walk import Look
@@ -100,5 +100,22 @@ def read_answer(path: Path) -> dict[str, Any]:
 
 def write_answer(path: Path, answer: Mapping[str, Any], *, durable: bool = True) -> None:
     """Write an answer file, whole or not at all. Raises what `atomic.write` raises."""
-    atomic.write(path, (json.dumps(answer, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"),
-                 durable=durable)  # fmt: skip
+    atomic.write(path, _as_bytes(answer), durable=durable)
+
+
+def place_answer(path: Path, copy: Path, answer: Mapping[str, Any]) -> None:
+    """Write an answer file at `path` and a copy of it at `copy`; their folders are left for the caller to sync.
+
+    Raises what `atomic.write` raises.
+    """
+    atomic.rename(atomic.stage(path, _as_bytes(answer)), path)
+    atomic.remove(copy)
+    try:
+        atomic.link(path, copy)
+    except ClipdError:
+        # No links here, or the answer was read and removed at once.
+        atomic.rename(atomic.stage(copy, _as_bytes(answer)), copy)
+
+
+def _as_bytes(answer: Mapping[str, Any]) -> bytes:
+    return (json.dumps(answer, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

@@ -90,8 +90,7 @@ class InboxOrigin:
             "message": answer.error or str(answer.facts.get("message", "")),
             "completed_at": stamp(now),
         }
-        requests.write_answer(layout.answer(path), content)
-        self._move(layout, path, FAILED if answer.error else DONE, content)
+        self._finish(layout, path, FAILED if answer.error else DONE, content)
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
@@ -133,11 +132,14 @@ class InboxOrigin:
         path = layout.at(job.origin)
         return path if path.parent == layout.inbox_of(self.inbox) else path.parent
 
-    def _move(self, layout: Layout, path: Path, word: str, content: Mapping[str, Any]) -> None:
+    def _finish(self, layout: Layout, path: Path, word: str, content: Mapping[str, Any]) -> None:
+        """Write the answer and its copy, and move the request to that: the move syncs both folders, so it is last."""
         for number in count(1):
             target = layout.finished(path, word, number)
             with atomic.translated(f"making {target.parent}"):
                 target.parent.mkdir(parents=True, exist_ok=True)
-            if atomic.size_of(target) is None and atomic.move(path, target):
-                requests.write_answer(layout.answer(target), content)
+            if atomic.size_of(target) is not None:
+                continue
+            requests.place_answer(layout.answer(path), layout.answer(target), content)
+            if atomic.move(path, target):
                 return
