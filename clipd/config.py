@@ -31,6 +31,7 @@ from clipd.jobs.clip import Settings as ClipSettings
 from clipd.jobs.event import Settings as EventSettings
 from clipd.jobs.request import Settings as RequestSettings
 from clipd.log import Settings as LogSettings
+from clipd.jobs.request_kind import Archive
 from clipd.media.door import Limits
 from clipd.model.clip import Status
 from clipd.model.setting import over, setting, split_lists
@@ -39,6 +40,7 @@ from clipd.report.pages import Settings as PagesSettings
 from clipd.tree.layout import CONFIG_NAME, MARKER_NAME, Directories
 from clipd.tree.marker import NoTree
 from clipd.worker.pool import Settings as PoolSettings
+from clipd.worker.executor import Settings as ExecutorSettings
 from clipd.worker.retry import Settings as RetrySettings
 
 LIMIT_BYTES = 1 << 20
@@ -86,6 +88,7 @@ class Config(BaseSettings):
     sources: ArrivalSettings = setting(ArrivalSettings(), "When a source video counts as arrived.")
     workers: PoolSettings = setting(PoolSettings(), "The worker processes.")
     schedule: ScheduleSettings = setting(ScheduleSettings(), "The hours in which new work starts.")
+    executor: ExecutorSettings = setting(ExecutorSettings(), "Where jobs run: here, or on a Dask cluster.")
     retry: RetrySettings = setting(RetrySettings(), "When failed work is tried again.")
     claims: LeaseSettings = setting(LeaseSettings(), "How machines on one tree keep apart.")
     space: SpaceSettings = setting(SpaceSettings(), "How full the disks may get.")
@@ -153,6 +156,17 @@ def find(root: Path | None, config: Path | None) -> tuple[Path | None, Path | No
     root = root or (Path(named) if named else None)
     if config is not None:
         if not config.is_file():
+    def archive(self, share_offset: float = 0.0) -> Archive:
+        """What requests for moments are answered by; `share_offset` is the share's clock minus ours, in seconds."""
+        return Archive(
+            requests=self.requests,
+            recordings=self.recordings,
+            clips=self.clips,
+            limits=self.media,
+            cache=self.cache_folder,
+            share_offset=share_offset,
+        )
+
             raise ConfigError(f"{config} is not there; make a tree with its settings by: clipd init DIR")
         return None if root is None else root.absolute(), config.absolute()
     here = (root or Path.cwd()).absolute()

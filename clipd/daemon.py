@@ -36,7 +36,6 @@ from clipd.intake.scans import Scans
 from clipd.intake.settle import Settling
 from clipd.intake.sources import SOURCE_TREE, SOURCES
 from clipd.intake.watch import Hint, Watch
-from clipd.jobs.request_kind import Archive
 from clipd.lifecycle import Workplace, process
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
@@ -46,6 +45,7 @@ from clipd.showing import Showing
 from clipd.steering import LOOK_SECONDS, PARTING_SECONDS, Steering
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root, require_same_share
+from clipd.worker.executor import Executor
 from clipd.worker.pool import Ended, Pool
 from clipd.worker.supervision import Supervision
 
@@ -161,9 +161,8 @@ class Daemon:
         signal.signal(signal.SIGINT, lambda *_: self._messages.put(Signal("stop")))
         if self._reload is not None:
             signal.signal(signal.SIGHUP, lambda *_: self._messages.put(Signal("reload")))
-        count = self._pool.settings.worker_count
-        workers = "1 worker" if count == 1 else f"{count} workers"
-        logger.info("clipd {} serves {} with {}", __version__, self.layout.root, workers)
+        logger.info("clipd {} serves {} with {}", __version__, self.layout.root, self._pool.label)
+        self._pool.start()
         self._watch = Watch(self.scan.folders, self.config.watch, self._messages.put)
         stop_serving = self._showing.serve(self.config.pages.metrics_port)
         self._beat()  # first of all: it tells the share's clock, by which files settle
@@ -443,7 +442,7 @@ class Daemon:
                 self._pool.cancel(job.id, self._steering.gate.why)
             return
         limit = self.config.workers.no_progress_seconds
-        for job, why in self._supervision.to_stop(self._pool.running_jobs, self.clock.monotonic(), limit):
+        for job, why in self._supervision.to_stop(self._pool.begun_jobs, self.clock.monotonic(), limit):
             self._pool.cancel(job.id, why)
 
     def _beat(self) -> None:
@@ -476,7 +475,7 @@ class Daemon:
     def _why_waiting(self, job: Job) -> tuple[str, float | None]:
         held = self._held.get(job.id)
         if held is None or (self._steering.gate.shut and held.until <= self.clock.monotonic()):
-            return self._steering.gate.why, None
+            return self._steering.gate.why or self._pool.trouble, None
         return held.why, max(0.0, held.until - self.clock.monotonic())
 
     def _sweep_on(self) -> None:
@@ -514,7 +513,8 @@ class Daemon:
         except ConfigError as error:
             logger.error("the settings were not taken, everything stays as it was: {}", error)
             return
-        self._renewing = config.workers != self.config.workers or config.log != self.config.log
+        parts = ("workers", "log", "executor")
+        self._renewing = any(getattr(config, part) != getattr(self.config, part) for part in parts)
         former, self.config = self.config, config
         self._due_at = 0.0
         self.scan.renew(config.watch.ignore, config.watch.settle_seconds)
@@ -533,6 +533,7 @@ class Daemon:
         if not self._pool.running:
             self._pool.stop(0)
             self._pool = self._new_pool()
+            self._pool.start()
             self._renewing = False
 
     @property
@@ -544,7 +545,7 @@ class Daemon:
             return False
         if not self._messages.empty() or self._steering.busy:
             return False
-        if self._steering.gate.shut or not self._batch_room():
+        if self._steering.gate.shut or not self._batch_room() or self._pool.trouble:
             return True
         return all(job.id in self._held and self._held[job.id].settled for job in self.scan.jobs if self._is_ours(job))
 
@@ -568,10 +569,11 @@ class Daemon:
     @property
     def waiting(self) -> list[tuple[Job, str]]:
         """The jobs that wait, and why."""
+        running = self._pool.running
         return [
             (job, self._why_waiting(job)[0] or "its turn")
             for job in sorted(self.scan.jobs, key=lambda job: job.order)
-            if self._is_ours(job) and job.id not in self._pool.running
+            if self._is_ours(job) and job.id not in running
         ]
 
     @property
@@ -605,24 +607,12 @@ class Daemon:
                 "compound": config.clips,
                 "event": config.events,
                 "segment": config.segmentation,
-                "request": self._archive,
+                "request": config.archive(self._share_offset),
             },
             annotations=config.annotations,
             failed_status=config.failed_status,
             share_offset=self._share_offset,
             clock=self.clock,
-        )
-
-    @property
-    def _archive(self) -> Archive:
-        config = self.config
-        return Archive(
-            requests=config.requests,
-            recordings=config.recordings,
-            clips=config.clips,
-            limits=config.media,
-            cache=config.cache_folder,
-            share_offset=self._share_offset,
         )
 
     def _index_recordings(self) -> None:
@@ -632,11 +622,19 @@ class Daemon:
         if self._indexing is not None:
             self._indexing.stop()
         self._indexing = Indexing(
-            self.layout, self._archive, self.config.watch, lambda: time.time() + self._share_offset, self._messages.put
+            self.layout,
+            self.config.archive(),
+            self.config.watch,
+            lambda: time.time() + self._share_offset,
+            self._messages.put,
         )
         self._indexing.start()
 
-    def _new_pool(self) -> Pool:
+    def _new_pool(self) -> Executor:
+        if self.config.executor.kind == "dask":
+            from clipd.worker.dask import Cluster
+
+            return Cluster(self.config.executor, self.config.claims, self.layout, self._messages.put)
         prepare = (self.config.log, self.layout.root, False)
         return Pool(self.config.workers, process, log.start, prepare, self._messages.put)
 
@@ -662,7 +660,7 @@ class Daemon:
             daemon=self.id,
             version=__version__,
             at=stamp(datetime.now(UTC)),
-            workers=self._pool.settings.worker_count,
+            workers=self._pool.slots,
             running=sorted(self._pool.running),
             waiting={job.id: why for job, why in waiting},
             unreadable=dict(list(self.unreadable.items())[:1000]),

@@ -27,7 +27,7 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="A settings fi
 class InOrder(TyperGroup):
     """The commands in the order of a day's work; one that is not named in `DAY` comes last."""
 
-    DAY = ("init", "demo", "run", "status", "why", "mark", "batch", "check", "doctor", "cancel", "schema")
+    DAY = ("init", "demo", "run", "status", "why", "cameras", "request", "mark", "batch", "worker", "check", "doctor", "cancel", "schema")
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names for the help."""
@@ -68,6 +68,8 @@ def main() -> None:
     """Run a command; errors are one or a few lines for a person, wrong usage and settings exit with 2."""
     import clipd.cli.analyze
     import clipd.cli.batch
+    import clipd.cli.cameras
+    import clipd.cli.cluster
     import clipd.cli.doctor
     import clipd.cli.edit
     import clipd.cli.event

@@ -52,6 +52,9 @@ def run(
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve Prometheus metrics on this port of 127.0.0.1.", metavar="N")
     ] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Work on the Dask cluster of this scheduler.", metavar="ADDRESS")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the whole plan and change nothing.")] = False,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log in JSON lines.")] = False,
@@ -75,6 +78,8 @@ def run(
         crop_camera_types=crop_camera_types,
         exclude_crop_camera_types=exclude_crop_camera_types,
     )
+    if dask is not None:
+        flags["executor"] = {"kind": "dask", "scheduler": dask}
     if metrics_port is not None:
         flags["pages"] = {"metrics_port": metrics_port}
     if log_level:
@@ -88,7 +93,7 @@ def serve(root: Path | None, config: Path | None, flags: dict[str, Any], *, once
     """Run the daemon, one pass, or a dry run, on the tree that is meant; the exit code."""
     named = root is not None or bool(os.environ.get(f"{ENVIRONMENT_PREFIX}ROOT"))
     if named and not once and not dry_run:
-        there = _tree_when_there(root, config, flags)
+        there = tree_when_there(root, config, flags)
         if there is None:
             return 0
         settings, layout = there
@@ -111,7 +116,7 @@ def serve(root: Path | None, config: Path | None, flags: dict[str, Any], *, once
     return code
 
 
-def _tree_when_there(root: Path | None, config: Path | None, flags: dict[str, Any]) -> tuple[Config, Layout] | None:
+def tree_when_there(root: Path | None, config: Path | None, flags: dict[str, Any]) -> tuple[Config, Layout] | None:
     """The settings and the layout of the tree that is named, once its share is mounted; None when told to stop."""
     log.start(log.Settings())
     stopped = threading.Event()

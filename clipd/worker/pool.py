@@ -118,6 +118,24 @@ class Pool:
         self._workers: dict[_Worker, threading.Thread] = {}
 
     @property
+    def label(self) -> str:
+        """What it is, for the log."""
+        return "1 worker" if self.slots == 1 else f"{self.slots} workers"
+
+    @property
+    def trouble(self) -> str:
+        """Nothing keeps a pool from beginning."""
+        return ""
+
+    @property
+    def slots(self) -> int:
+        """How many jobs can be worked on at the same time."""
+        return self.settings.worker_count
+
+    def start(self) -> None:
+        """Nothing: workers start when there is work for them."""
+
+    @property
     def running(self) -> set[str]:
         """The ids of the jobs that were submitted and have not ended."""
         return {job.id for job in self.running_jobs}
@@ -129,9 +147,14 @@ class Pool:
             return [worker.job for worker in self._workers if worker.job is not None]
 
     @property
+    def begun_jobs(self) -> list[Job]:
+        """The same: a job that was submitted has its worker."""
+        return self.running_jobs
+
+    @property
     def free(self) -> int:
         """How many more jobs would start at once."""
-        return max(0, self.settings.worker_count - len(self.running_jobs))
+        return max(0, self.slots - len(self.running_jobs))
 
     def submit(self, job: Job, *arguments: object) -> None:
         """Run `call(job, *arguments)` in a worker; its end is told.

@@ -1,0 +1,524 @@
+"""A Dask cluster as an executor, and the machine that works for one: the only door to Dask.
+
+The daemon submits each job as a task of its own, which no scheduler repeats (`retries=0`) or takes for another
+(`pure=False`, a new key each time). On the worker the task waits for the worker's bench, whose processes can be killed,
+like those of the local pool. Cancelling goes past the scheduler to the bench. Nothing here is kept: when a connection
+breaks, a worker dies or falls silent, the jobs in question end as deferred, and the daemon hands them out again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import threading
+import time
+import uuid
+from asyncio import wait_for
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from clipd import __version__
+from clipd.errors import ClipdError, ConfigError, Deferred
+from clipd.files import lease
+from clipd.model.job import Job
+from clipd.tree.layout import Layout
+from clipd.tree.marker import require_same_share
+from clipd.worker.bench import Bench, deferral
+from clipd.worker.executor import Settings
+from clipd.worker.pool import Ended
+
+try:
+    import dask
+    from distributed import Client, Future, Security, Status, Worker, WorkerPlugin, get_worker
+except ImportError as error:
+    raise ConfigError(
+        f"a Dask cluster needs more packages; install them with: pip install clipd[dask] ({error})"
+    ) from None
+
+LOOK_SECONDS = 0.5
+"""How often the connection and the cluster are looked at."""
+SILENCE_LOOK_SECONDS = 2.0
+"""How often the claims of running jobs are looked at."""
+ANSWER_SECONDS = 10.0
+"""How long the scheduler or a worker may take to answer."""
+AGAIN_SECONDS = 2.0
+"""How soon a scheduler is tried again that does not answer."""
+BENCH = "clipd-bench"
+
+REFUSED_SECONDS = 30.0
+"""How soon a job is handed out again that a worker could not take because of how it was set up."""
+
+
+def work(share: str, version: str, packed: bytes, topic: str) -> bytes:
+    """The task, on a worker: do the job on the worker's bench; the pickled `Ended`."""
+    job, arguments = pickle.loads(packed)  # noqa: S301 - from our daemon, as is this very task
+    worker = get_worker()
+    plugin = worker.plugins.get(BENCH)
+    if not isinstance(plugin, _Attachment):
+        return _refusal(job, f"the Dask worker {worker.address} was not started by: clipd worker")
+    bench = plugin.bench
+    if version != __version__:
+        return _refusal(
+            job, f"the worker {worker.name} runs clipd {__version__}, the daemon {version}; install the same"
+        )
+    if share != bench.share:
+        return _refusal(job, f"the worker {worker.name} serves another tree (share {bench.share}, not {share})")
+    worker.log_event(topic, {"job": job.id, "worker": worker.address})
+    return pickle.dumps(bench.do(job, arguments))
+
+
+def _refusal(job: Job, why: str) -> bytes:
+    return pickle.dumps(deferral(job, why, REFUSED_SECONDS))
+
+
+def stop_attempt(job: str, why: str, dask_worker: Worker) -> None:
+    """Out of band, on a worker: stop the attempt at `job`."""
+    plugin = dask_worker.plugins.get(BENCH)
+    if isinstance(plugin, _Attachment):
+        plugin.bench.cancel(job, why)
+
+
+def security(settings: Settings, address: str) -> Security:
+    """The certificates to use for `address`; both ends show one.
+
+    Raises:
+        ConfigError: a file is not named or not there.
+    """
+    if not address.startswith("tls://"):
+        return Security()
+    try:
+        settings.require_files(address)
+    except ValueError as error:
+        raise ConfigError(f"executor: {error}") from error
+    for name in ("ca_file", "cert_file", "key_file"):
+        if not Path(getattr(settings, name)).is_file():
+            raise ConfigError(f"executor.{name} = {getattr(settings, name)!r}: there is no such file")
+    ends = {
+        f"tls_{end}_{part}": getattr(settings, f"{part}_file")
+        for end in ("client", "worker")
+        for part in ("cert", "key")
+    }
+    return Security(tls_ca_file=settings.ca_file, require_encryption=True, **ends)
+
+
+# --- the daemon's side ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Errand:
+    """A job that was submitted."""
+
+    job: Job
+    arguments: tuple[object, ...]
+    since: float
+    """When it was submitted or, once begun, when its claim was last seen to change (monotonic seconds)."""
+    future: Future[Any] | None = None
+    worker: str = ""
+    """The address of the worker that began it."""
+    sighting: lease.Heartbeat | None = None
+    stopping: bool = False
+
+
+@dataclass
+class _Capacity:
+    """What the workers that are there can do."""
+
+    threads: Mapping[str, int] = field(default_factory=dict)
+    slots: int = 0
+
+
+class Cluster:
+    """The executor that hands jobs to a Dask scheduler. A thread of its own talks to that, and comes back to it."""
+
+    def __init__(
+        self, settings: Settings, claims: lease.Settings, layout: Layout, tell: Callable[[Ended], None]
+    ) -> None:
+        """Nothing is connected before `start`. `tell` is called from another thread."""
+        self._settings, self._claims, self._layout, self._tell = settings, claims, layout, tell
+        self._security = security(settings, settings.scheduler)
+        self._share = ""
+        self._topic = f"clipd-{uuid.uuid4().hex}"
+        self._lock = threading.Lock()
+        self._errands: dict[str, _Errand] = {}
+        self._capacity = _Capacity()
+        self._trouble = ""
+        self._client: Client | None = None
+        self._connected_at = 0.0
+        self._loop = asyncio.new_event_loop()
+        self._ending = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="clipd-dask", daemon=True)
+        self._packages: set[asyncio.Task[None]] = set()
+
+    # --- for the daemon's thread --------------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """What it is, for the log."""
+        return f"the Dask cluster of {self._settings.scheduler}"
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be begun."""
+        return self._trouble
+
+    @property
+    def slots(self) -> int:
+        """How many jobs the workers that are there can do at the same time."""
+        return self._capacity.slots
+
+    @property
+    def free(self) -> int:
+        """How many more jobs may be submitted."""
+        if self._client is None or (self._trouble and not self._settings.ahead):
+            return 0
+        return max(0, self._capacity.slots + self._settings.ahead - len(self._errands))
+
+    @property
+    def running(self) -> set[str]:
+        """The ids of the jobs that were submitted and have not ended."""
+        with self._lock:
+            return set(self._errands)
+
+    @property
+    def running_jobs(self) -> list[Job]:
+        """The jobs that were submitted and have not ended."""
+        with self._lock:
+            return [errand.job for errand in self._errands.values()]
+
+    @property
+    def begun_jobs(self) -> list[Job]:
+        """Those of them that a worker has in hand."""
+        with self._lock:
+            return [errand.job for errand in self._errands.values() if errand.worker]
+
+    def start(self) -> None:
+        """Begin to look for the scheduler."""
+        self._share = require_same_share(self._layout)
+        if not self._settings.scheduler.startswith("tls://"):
+            logger.warning("{} is not protected: whoever reaches it can run programs here", self._settings.scheduler)
+        self._thread.start()
+
+    def submit(self, job: Job, *arguments: object) -> None:
+        """Send `job` to the scheduler; its end is told.
+
+        Raises:
+            Deferred: the scheduler is away.
+        """
+        if self._client is None:
+            raise Deferred(self._trouble or "the connection to the scheduler was lost just now", AGAIN_SECONDS)
+        errand = _Errand(job, arguments, time.monotonic())
+        with self._lock:
+            self._errands[job.id] = errand
+        self._loop.call_soon_threadsafe(self._spawn, errand)
+
+    def cancel(self, job: str, why: str) -> None:
+        """Stop the attempt at `job`: its worker is asked to end it, and given up when it does not answer."""
+        with self._lock:
+            errand = self._errands.get(job)
+        if errand is not None and not errand.stopping:
+            errand.stopping = True
+            self._loop.call_soon_threadsafe(self._keep, self._cancel(errand, why))
+
+    def stop(self, seconds: float) -> None:
+        """Wait for ends for up to `seconds`, then leave: what has begun goes on at its worker, nothing else begins."""
+        if not self._thread.is_alive():
+            return
+        deadline = time.monotonic() + seconds
+        while self.running and self._client is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if left := len(self.begun_jobs):
+            logger.info("{} go on at their workers", "1 clip" if left == 1 else f"{left} clips")
+        self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join()
+
+    # --- in the thread that talks to the scheduler --------------------------------------------------------------
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        # Dask tells of broken connections by tracebacks; what matters of them is told here, in words.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        while not self._ending.is_set():
+            try:
+                async with Client(
+                    self._settings.scheduler,
+                    asynchronous=True,
+                    security=self._security,
+                    timeout=self._settings.connect_seconds,
+                    set_as_default=False,
+                    name="clipd",
+                ) as client:
+                    await self._attend(client)
+            except (OSError, TimeoutError, RuntimeError, ValueError) as error:
+                self._say(f"the Dask scheduler {self._settings.scheduler} does not answer: {_words(error)}")
+            finally:
+                self._client = None
+            self._forget_all("the connection to the Dask scheduler was lost")
+            await self._pause(AGAIN_SECONDS)
+
+    async def _attend(self, client: Client) -> None:
+        """Look after one connection, until it breaks or is no longer wanted."""
+        client.subscribe_topic(self._topic, self._began)
+        self._client, self._connected_at = client, time.monotonic()
+        silence_due = time.monotonic() + SILENCE_LOOK_SECONDS
+        while not self._ending.is_set():
+            if client.status != "running":
+                self._say(f"the connection to the Dask scheduler {self._settings.scheduler} was lost")
+                return
+            await self._count(client)
+            if time.monotonic() >= silence_due:
+                await self._give_up_the_silent()
+                silence_due = time.monotonic() + SILENCE_LOOK_SECONDS
+            await self._pause(LOOK_SECONDS)
+
+    async def _count(self, client: Client) -> None:
+        """Find out how many jobs the workers can take."""
+        threads = await wait_for(client.scheduler.ncores_running(), ANSWER_SECONDS)
+        if threads != self._capacity.threads:
+            known = await wait_for(client.scheduler.identity(n_workers=-1), ANSWER_SECONDS)
+            have = {address: worker["resources"] for address, worker in known["workers"].items()}
+            slots = sum(self._slots(count, have.get(address, {})) for address, count in threads.items())
+            self._capacity = _Capacity(threads, slots)
+            logger.info("{}: {} slots on {} workers", self.label, slots, len(threads))
+        if self._capacity.slots:
+            self._say("")
+        elif time.monotonic() - self._connected_at > self._settings.connect_seconds:
+            self._say(f"no worker is connected to {self._settings.scheduler}; start some with: clipd worker ADDRESS")
+
+    def _slots(self, threads: int, have: Mapping[str, float]) -> int:
+        return min([threads, *(int(have.get(name, 0) // amount) for name, amount in self._settings.needs.items())])
+
+    def _spawn(self, errand: _Errand) -> None:
+        self._keep(self._follow(errand))
+
+    def _keep(self, coroutine: Any) -> None:
+        task = self._loop.create_task(coroutine)
+        self._packages.add(task)
+        task.add_done_callback(self._packages.discard)
+
+    async def _follow(self, errand: _Errand) -> None:
+        """Submit a job and see it through to its end."""
+        client, job = self._client, errand.job
+        if client is None:
+            self._end(errand, deferral(job, "the connection to the Dask scheduler was lost"))
+            return
+        packed = pickle.dumps((job, errand.arguments))
+        errand.future = client.submit(
+            work, self._share, __version__, packed, self._topic,
+            key=f"clipd-{job.kind}-{job.id}-{uuid.uuid4().hex[:8]}", pure=False, retries=0,
+            resources=self._settings.needs,
+        )  # fmt: skip
+        try:
+            ended = pickle.loads(await errand.future.result())  # noqa: S301 - from our worker
+        except asyncio.CancelledError:  # of the future: whoever cancelled it has told, or the connection is lost
+            return
+        except Exception as error:  # noqa: BLE001 - whatever went wrong on the way is told, and the job is handed out again
+            ended = deferral(job, f"the cluster lost it: {_words(error)}")
+        self._end(errand, ended)
+
+    def _began(self, event: tuple[float, dict[str, str]]) -> None:
+        told = event[1]
+        with self._lock:
+            errand = self._errands.get(told["job"])
+            if errand is not None:
+                errand.worker, errand.since = told["worker"], time.monotonic()
+
+    async def _cancel(self, errand: _Errand, why: str) -> None:
+        client = self._client
+        if client is None:
+            return
+        if not errand.worker:
+            self._drop(errand, why)
+            return
+        with suppress(OSError, TimeoutError):
+            await wait_for(
+                client.run(stop_attempt, errand.job.id, why, workers=[errand.worker], on_error="ignore"), ANSWER_SECONDS
+            )
+        await self._pause(ANSWER_SECONDS, until=lambda: errand.job.id not in self._errands)
+        self._drop(errand, f"its worker {errand.worker} does not answer; it was to stop because: {why}")
+
+    async def _give_up_the_silent(self) -> None:
+        """Give up jobs whose worker shows no sign of life, and take back those that none begins."""
+        now = time.monotonic()
+        with self._lock:
+            errands = list(self._errands.values())
+        begun = [errand for errand in errands if errand.worker]
+        sightings = await asyncio.to_thread(self._look, [errand.job for errand in begun])
+        for errand, (sighting, silence) in zip(begun, sightings, strict=True):
+            if sighting != errand.sighting or sighting is None:
+                errand.sighting, errand.since = sighting, now
+            elif now - errand.since > silence:
+                self._drop(errand, f"its worker {errand.worker} gave no sign of life for {silence:g} s")
+        if len(begun) < self._capacity.slots:
+            for errand in errands:
+                if not errand.worker and now - errand.since > self._settings.begin_seconds:
+                    self._drop(errand, f"no worker began it within {self._settings.begin_seconds:g} s")
+
+    def _look(self, jobs: list[Job]) -> list[tuple[lease.Heartbeat | None, float]]:
+        """The sighting of each job's claim, and how long it may stay the same."""
+        found: list[tuple[lease.Heartbeat | None, float]] = []
+        for job in jobs:
+            claim = self._layout.claim(job.id)
+            try:
+                found.append((lease.heartbeat(claim), lease.silence_seconds(claim, self._claims)))
+            except ClipdError:
+                found.append((None, 0.0))  # the share is away: no sign of death either
+        return found
+
+    def _drop(self, errand: _Errand, why: str) -> None:
+        """Wait no longer for the end of a job."""
+        if self._end(errand, deferral(errand.job, why)):
+            logger.bind(job=errand.job.id).warning("{}: handed out again: {}", errand.job.name, why)
+            if errand.future is not None:
+                self._keep(_cancelled(errand.future))
+
+    def _end(self, errand: _Errand, ended: Ended) -> bool:
+        with self._lock:
+            if self._errands.get(errand.job.id) is not errand:
+                return False
+            del self._errands[errand.job.id]
+        self._tell(ended)
+        return True
+
+    def _forget_all(self, why: str) -> None:
+        self._capacity = _Capacity()
+        with self._lock:
+            errands, self._errands = self._errands, {}
+        for errand in errands.values():
+            self._tell(deferral(errand.job, why))
+
+    def _say(self, trouble: str) -> None:
+        if trouble and trouble != self._trouble:
+            logger.warning("waiting: {}", trouble)
+        elif self._trouble and not trouble:
+            logger.info("the Dask cluster is there: {}", self._settings.scheduler)
+        self._trouble = trouble
+
+    async def _pause(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        deadline = time.monotonic() + seconds
+        while not until() and (left := deadline - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                await wait_for(self._ending.wait(), min(left, LOOK_SECONDS))
+                return
+
+
+async def _cancelled(future: Future[Any]) -> None:
+    with suppress(OSError, TimeoutError, asyncio.CancelledError):
+        await wait_for(future.cancel(), ANSWER_SECONDS)
+
+
+def _words(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+# --- the worker's side ------------------------------------------------------------------------------------------
+
+
+class _Attachment(WorkerPlugin):  # type: ignore[misc]
+    """Ties a bench to a Dask worker."""
+
+    name = BENCH
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+
+    def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's signature
+        """The connection is gone: nobody waits for answers."""
+        self.bench.let_go()
+
+
+async def attach(bench: Bench, worker: Worker) -> None:
+    """Let a Dask worker that was started otherwise use `bench`."""
+    await worker.plugin_add(_Attachment(bench))
+
+
+def serve(
+    address: str,
+    bench: Bench,
+    settings: Settings,
+    *,
+    name: str,
+    resources: Mapping[str, float],
+    scratch: Path,
+    stopped: threading.Event,
+    stop_seconds: float,
+) -> None:
+    """Work for the scheduler at `address` until `stopped`; comes back to it whenever the connection is lost.
+
+    Args:
+        address: tls:// or tcp://, host and port.
+        bench: what the work is done on.
+        settings: for the certificates.
+        name: under which people know this worker.
+        resources: what it has, by the names of Dask's resources.
+        scratch: a local folder for Dask's own files.
+        stopped: when to end.
+        stop_seconds: how long running jobs may go on then.
+
+    Raises:
+        ConfigError: a certificate is missing.
+    """
+    # The profiler looks at every thread a hundred times a second, and ours only wait.
+    with dask.config.set({"distributed.worker.profile.enabled": False}):
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        asyncio.run(
+            _serve(address, bench, security(settings, address), name, resources, scratch, stopped, stop_seconds)
+        )
+
+
+async def _serve(
+    address: str,
+    bench: Bench,
+    certificates: Security,
+    name: str,
+    resources: Mapping[str, float],
+    scratch: Path,
+    stopped: threading.Event,
+    stop_seconds: float,
+) -> None:
+    stopping = asyncio.ensure_future(asyncio.to_thread(stopped.wait))
+    scratch.mkdir(parents=True, exist_ok=True)
+    while not stopped.is_set():
+        worker = Worker(
+            address, nthreads=bench.slots, name=name, resources=dict(resources), security=certificates,
+            memory_limit=0, local_directory=str(scratch), plugins=(_Attachment(bench),),
+        )  # fmt: skip
+        logger.info("looking for the scheduler {}", address)
+        starting = asyncio.ensure_future(_started(worker))
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            break
+        if trouble := starting.result():
+            logger.warning("no connection to {}: {}", address, trouble)
+            await asyncio.wait({stopping}, timeout=AGAIN_SECONDS)
+            continue
+        logger.info("works for {} as {}, {} at a time", address, name, bench.slots)
+        finished = asyncio.ensure_future(worker.finished())
+        await asyncio.wait({finished, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if stopped.is_set():
+            worker.status = Status.paused  # no further tasks are sent here
+            await asyncio.to_thread(bench.stop, stop_seconds)
+            await worker.close(executor_wait=False)
+        else:
+            logger.warning("the connection to {} was lost; {} jobs go on", address, len(bench.running))
+            await asyncio.wait({stopping}, timeout=AGAIN_SECONDS)
+    await asyncio.to_thread(bench.stop, stop_seconds)
+
+
+async def _started(worker: Worker) -> str:
+    """Start a Dask worker; why it did not, or ""."""
+    try:
+        await worker
+    except (OSError, TimeoutError, RuntimeError, ValueError) as error:
+        return _words(error.__cause__ or error)
+    return ""
