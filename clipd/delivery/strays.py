@@ -54,7 +54,7 @@ def sweep(
         if seen.mtime_ns / 1e9 <= older_than and not lease.seems_held(layout.claim(job)):
             atomic.remove(Path(ticket))
         yield
-    for root in dict.fromkeys((layout.state, layout.sidecars, layout.outputs)):
+    for root in dict.fromkeys((layout.state, layout.sidecars, layout.outputs, layout.inbox, layout.source)):
         for path, seen in files(
             root,
             wanted=lambda name: TEMPORARY.fullmatch(name) is not None,
