@@ -4,7 +4,11 @@
 For each size: `cold_start_s` from the start of the daemon to its first claim, `rescan_s` of the unchanged tree,
 `pickup_p50_s` and `pickup_p99_s` from a saved sidecar to the claim of its clip, `idle_cpu_percent` of one core,
 `rss_mb`, and `polling_calls_per_s` (system calls while polling, where strace is there). `burst_s` is the time from
-20,000 sidecars moved in at once to the claim of the one clip among them that is due.
+20,000 sidecars moved in at once to the claim of the one clip among them that is due. What each sidecar costs must not
+grow with the tree: `rescan_us_each`, `read_us_each` (the first walk, which parses) and `memory_bytes_each`.
+
+`--files` adds a tree of so many sidecars, `FILES_EACH` in a folder: `rescan_s`, and `rescan_rss_mb` of a process that
+has walked it.
 
 The clips' sources do not exist, so that a claim ends at once and nothing is encoded.
 """
@@ -21,10 +25,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 from clipd.clock import SystemClock
 from clipd.config import load
@@ -33,6 +40,7 @@ from clipd.newtree import make
 from clipd.tree.layout import Layout
 
 CLIPS, CAMERAS, PICKUPS, IDLE_SECONDS = 10, 20, 100, 60.0
+FILES_EACH = 50
 TICKS_PER_SECOND = 100
 
 
@@ -42,6 +50,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000,10000", help="sidecars in each tree")
     parser.add_argument("--due", type=int, default=1000, help="clips marked Process in each tree")
     parser.add_argument("--burst", type=int, default=20_000, help="sidecars that arrive at once; 0 leaves it out")
+    parser.add_argument("--files", type=int, default=0, help="sidecars in a tree that is only walked, such as 500000")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds over which idling is measured")
     parser.add_argument("--folder", type=Path, help="where to make the trees; else a temporary folder")
     given = parser.parse_args()
@@ -49,6 +58,9 @@ def main() -> None:
     for size in map(int, given.sizes.split(",")):
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
             figures[str(size)] = measure(Path(folder), size, min(given.due, size // 2), given.burst, given.idle)
+    if given.files:
+        with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+            figures["files"] = walk_files(Path(folder), given.files)
     print(json.dumps(figures))
 
 
@@ -59,7 +71,7 @@ def measure(folder: Path, size: int, due: int, burst: int, idle: float) -> dict[
     for number in range(size):
         write_sidecar(layout.sidecars, number, due=number < due)
     time.sleep(3)
-    figures = {"rescan_s": rescan(root)}
+    figures = in_a_process(walks, root, size)
     with running(root) as (process, claims):
         began = time.monotonic()
         claims.get(timeout=600)
@@ -94,15 +106,51 @@ def write_sidecar(base: Path, number: int, *, due: bool) -> Path:
     return path
 
 
-def rescan(root: Path) -> float:
-    """Seconds that a walk of the unchanged tree takes, the memory being warm."""
+def walk_files(folder: Path, count: int) -> dict[str, float]:
+    """The figures of a tree of `count` small sidecars in which nothing is due."""
+    root = folder / "tree"
+    layout, _ = make(root, {"cache": str(folder / "cache")})
+    content = json.dumps([{"id": "1", "name": "clip", "status": "Draft"}])
+    for number in range(count):
+        place = layout.sidecars / f"cam{number % CAMERAS}" / f"session{number // (CAMERAS * FILES_EACH)}"
+        if number % (CAMERAS * FILES_EACH) < CAMERAS:
+            place.mkdir(parents=True)
+        (place / f"match {number}_clips.json").write_text(content)
+    time.sleep(3)
+    return {name: round(value, 3) for name, value in in_a_process(walks, root, count).items()}
+
+
+def in_a_process(call: Callable[[Path, int, Connection[Any, Any]], None], root: Path, count: int) -> dict[str, float]:
+    """What `call(root, count, ...)` sends from a process of its own, whose memory holds nothing else."""
+    ours, theirs = Pipe(duplex=False)
+    process = get_context("spawn").Process(target=call, args=(root, count, theirs))
+    process.start()
+    theirs.close()
+    figures: dict[str, float] = ours.recv()
+    process.join()
+    return figures
+
+
+def walks(root: Path, count: int, channel: Connection[Any, Any]) -> None:
+    """Walk a tree for the first time and, the memory being warm, again."""
     daemon = Daemon(load(root, root / "clipd.yaml"), clock=SystemClock())
+    empty, began = resident_mb(os.getpid()), time.monotonic()
     for _ in daemon.scan.walk():
         pass
+    read_s, full = time.monotonic() - began, resident_mb(os.getpid())
     began = time.monotonic()
     for _ in daemon.scan.walk():
         pass
-    return time.monotonic() - began
+    rescan_s = time.monotonic() - began
+    channel.send(
+        {
+            "rescan_s": rescan_s,
+            "rescan_us_each": 1e6 * rescan_s / count,
+            "rescan_rss_mb": resident_mb(os.getpid()),
+            "read_us_each": 1e6 * read_s / count,
+            "memory_bytes_each": (full - empty) * 2**20 / count,
+        }
+    )
 
 
 @contextmanager
@@ -112,7 +160,7 @@ def running(
     """A daemon on the tree, and the names of the clips it claims, as it claims them."""
     command = [sys.executable, "-m", "clipd", "run", "--root", str(root), *flags]
     environment = {**os.environ, "CLIPD_WATCH__MODE": "polling" if polling else "auto"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, errors="replace") as process:
         claims: queue.SimpleQueue[str] = queue.SimpleQueue()
 
         def read() -> None:
