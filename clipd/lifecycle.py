@@ -217,7 +217,8 @@ def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: R
     )  # fmt: skip
     words = written.message if written.result in ("conflict", "gone") else ""
     known = record.written_back == receipt.id
-    return Outcome(Verdict.COMPLETE, words, receipt.results, warnings=receipt.warnings, known=known)
+    status = str(receipt.facts.get("status", ""))
+    return Outcome(Verdict.COMPLETE, words, receipt.results, warnings=receipt.warnings, known=known, status=status)
 
 
 def _fail(job: Job, place: Workplace, wish: Wish, record: Record, words: str) -> Outcome:
@@ -260,7 +261,7 @@ def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Rec
             attempts.end(place.layout, record, now)
             return Outcome(Verdict.SUPERSEDED, words)
         case Rejected():
-            return _fail(job, place, wish, record, words)
+            return replace(_fail(job, place, wish, record, words), error=type(error).__name__)
         case arrival.Arriving():
             attempts.end(place.layout, record, now, last_error=words)
             ORIGINS[job.kind].tell(place.layout, job, "waiting", words, now)
@@ -284,7 +285,8 @@ def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Rec
     outcome = (
         _fail(job, place, wish, record, words) if hopeless else Outcome(Verdict.RETRY, words, again_in_seconds=wait)
     )
-    return replace(outcome, worn=True)  # what the libraries were left with must not decide the next attempt
+    # What the libraries were left with must not decide the next attempt.
+    return replace(outcome, error=type(error).__name__, worn=True)
 
 
 def _decides(job: Job, place: Workplace, wish: Wish) -> object:

@@ -16,7 +16,7 @@ from clipd.errors import ClipdError
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.report import history, metrics
-from clipd.report.health import Health, Work, forget_gone, write_health
+from clipd.report.health import ASKED, Health, Work, forget_gone, write_health
 from clipd.report.history import Ending, History
 from clipd.report.pages import Pages, Settings
 from clipd.report.snapshot import Observer, Situation
@@ -54,6 +54,9 @@ class Showing:
         seconds = None if began is None else round(self._clock.monotonic() - began, 2)
         self.work.count(job, outcome.verdict, seconds)
         verdict = outcome.verdict
+        if job.kind in ASKED and verdict in (Verdict.COMPLETE, Verdict.FAILED):
+            since = max(0.0, (self._clock.now() - job.requested_at).total_seconds())
+            self.work.answers.count(job, outcome, round(since, 3))
         if verdict is Verdict.COMPLETE or verdict is Verdict.FAILED:
             self._history.add(
                 Ending(

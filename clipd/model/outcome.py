@@ -31,5 +31,9 @@ class Outcome:
     warnings: tuple[str, ...] = field(default=())
     known: bool = False
     """Had the person been told of these very outputs before, so that this is no news?"""
+    status: str = ""
+    """What the answer calls it, where the job's kind has words of its own (`partial`)."""
+    error: str = ""
+    """The class of the error that it failed with."""
     worn: bool = False
     """May the attempt have left its process unfit for another (short of memory, say)?"""

@@ -18,7 +18,7 @@ from clipd.files import atomic
 from clipd.files.ability import try_folder
 from clipd.files.atomic import translated
 from clipd.model.job import Job
-from clipd.model.outcome import Verdict
+from clipd.model.outcome import Outcome, Verdict
 from clipd.tree.layout import Layout
 
 STALE_SECONDS = 30.0
@@ -31,8 +31,40 @@ GONE_SECONDS = 7 * 86400.0
 """How long it is kept where none has: so long people see that a machine fell silent."""
 JOB_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 """The steps in which the time that clips took is counted."""
+ANSWER_SECONDS = (0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""The same for clips that were asked for in the inbox: from the request to the answer."""
+ASKED = ("request", "event")
+"""The kinds of jobs that are asked for in the inbox and answered there with a clip."""
 CAMERAS_COUNTED = 50
 """How many cameras are counted by name; further ones together, as `other`."""
+
+
+@dataclass
+class Answers:
+    """What a daemon answered in the inbox since it started."""
+
+    statuses: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Camera -> `done`, `partial` or `failed` -> how many; at most `CAMERAS_COUNTED` cameras."""
+    took: list[int] = field(default_factory=lambda: [0] * (len(ANSWER_SECONDS) + 1))
+    """How many clips were there up to each of `ANSWER_SECONDS` after they were asked for (as in `Work.took`)."""
+    took_seconds: float = 0.0
+    """What they took together."""
+    errors: dict[str, int] = field(default_factory=dict)
+    """Class of the error -> how many failed with it."""
+
+    def count(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        """`job` came to its end so many `seconds` after it was asked for."""
+        failed = outcome.verdict is Verdict.FAILED
+        camera = job.camera if job.camera in self.statuses or len(self.statuses) < CAMERAS_COUNTED else "other"
+        statuses = self.statuses.setdefault(camera, {})
+        status = "failed" if failed else outcome.status or "done"
+        statuses[status] = statuses.get(status, 0) + 1
+        if failed:
+            error = outcome.error or "WorkerLost"
+            self.errors[error] = self.errors.get(error, 0) + 1
+        else:
+            self.took[bisect_left(ANSWER_SECONDS, seconds)] += 1
+            self.took_seconds += seconds
 
 
 @dataclass
@@ -45,6 +77,7 @@ class Work:
     """How many completed clips took up to each of `JOB_SECONDS` (and more than the one before), and longer."""
     took_seconds: float = 0.0
     """What they took together."""
+    answers: Answers = field(default_factory=Answers)
 
     def count(self, job: Job, verdict: Verdict, seconds: float | None) -> None:
         """An attempt at `job` ended."""

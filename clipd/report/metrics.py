@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from clipd.errors import ConfigError
-from clipd.report.health import JOB_SECONDS, Work
+from clipd.report.health import ANSWER_SECONDS, JOB_SECONDS
 from clipd.report.snapshot import Machine, Snapshot
 
 ADDRESS = "127.0.0.1"
@@ -98,6 +98,8 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     yield hooks
     yield _jobs(alive)
     yield _job_seconds(alive)
+    yield _gauge("clip_queue_depth", "Clips asked for in the inbox that are due and wait.", queue.asked_count)
+    yield from _answers(alive)
 
 
 def _jobs(alive: list[Machine]) -> Metric:
@@ -112,13 +114,33 @@ def _jobs(alive: list[Machine]) -> Metric:
 def _job_seconds(alive: list[Machine]) -> Metric:
     seconds = HistogramMetricFamily("clipd_job_seconds", "Time that completed clips took.", labels=DAEMON)
     for machine in alive:
-        seconds.add_metric(_labels(machine), _buckets(machine.work), machine.work.took_seconds)
+        seconds.add_metric(_labels(machine), _buckets(JOB_SECONDS, machine.work.took), machine.work.took_seconds)
     return seconds
 
 
-def _buckets(work: Work) -> list[tuple[str, float]]:
+def _answers(alive: list[Machine]) -> Iterator[Metric]:
+    """What was asked for in the inbox and answered."""
+    requests = CounterMetricFamily(
+        "clip_requests",
+        "Clips asked for in the inbox, by how they were answered.",
+        labels=(*DAEMON, "camera", "status"),
+    )
+    errors = CounterMetricFamily("clip_errors", "Requests that failed, by class of error.", labels=(*DAEMON, "type"))
+    latency = HistogramMetricFamily("clip_latency_seconds", "Time from a request to its clip.", labels=DAEMON)
+    for machine in alive:
+        answers = machine.work.answers
+        for camera, statuses in answers.statuses.items():
+            for status, count in statuses.items():
+                requests.add_metric((*_labels(machine), camera, status), count)
+        for error, count in answers.errors.items():
+            errors.add_metric((*_labels(machine), error), count)
+        latency.add_metric(_labels(machine), _buckets(ANSWER_SECONDS, answers.took), answers.took_seconds)
+    yield from (requests, errors, latency)
+
+
+def _buckets(bounds: tuple[float, ...], took: list[int]) -> list[tuple[str, float]]:
     total, buckets = 0, []
-    for bound, count in zip((*map(str, JOB_SECONDS), "+Inf"), work.took, strict=False):
+    for bound, count in zip((*map(str, bounds), "+Inf"), took, strict=False):
         total += count
         buckets.append((bound, float(total)))
     return buckets

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from clipd import __version__
@@ -22,7 +23,7 @@ from clipd.intake.admit import FAILED, Failure
 from clipd.intake.scans import Scans
 from clipd.model.job import Job
 from clipd.model.outcome import Verdict
-from clipd.report.health import STALE_SECONDS, Health, Work, read_notes
+from clipd.report.health import ASKED, STALE_SECONDS, Health, Work, read_notes
 from clipd.report.history import Ending, History
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
@@ -80,6 +81,8 @@ class Queue:
     """When the clip that waits longest was asked for; "" where none waits."""
     held: tuple[Waiting, ...]
     next: tuple[Waiting, ...]
+    asked_count: int = 0
+    """How many of them were asked for in the inbox."""
 
 
 @dataclass(frozen=True)
@@ -288,6 +291,7 @@ def _queue(there: Situation, at_work: set[str], alive: list[Health]) -> Queue:
         "" if oldest is None else stamp(oldest),
         tuple(_waiting(there, job, alive) for job in held_first),
         tuple(_waiting(there, job, alive) for job in next_first),
+        sum(job.kind in ASKED for job in chain(held, free)),
     )
 
 

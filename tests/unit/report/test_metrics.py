@@ -9,9 +9,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from clipd.errors import ConfigError
-from clipd.model.outcome import Verdict
+from clipd.model.outcome import Outcome, Verdict
 from clipd.report import metrics
-from clipd.report.health import CAMERAS_COUNTED, Work
+from clipd.report.health import CAMERAS_COUNTED, Answers, Work
 from clipd.report.snapshot import Snapshot
 from tests.fake_clock import NOON
 from tests.unit.report.board import job, machine, snapshot
@@ -116,3 +116,20 @@ def test_they_are_served_on_this_machine_alone_until_stopped() -> None:
         stop()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_what_was_asked_for_in_the_inbox_is_counted_by_answer_error_and_time() -> None:
+    answers = Answers()
+    asked = job()
+    answers.count(asked, Outcome(Verdict.COMPLETE), 0.12)
+    answers.count(asked, Outcome(Verdict.COMPLETE, status="partial"), 7.0)
+    answers.count(asked, Outcome(Verdict.FAILED, error="Rejected"), 0.1)
+    board = snapshot(machines=(machine(work=Work(answers=answers)),))
+    assert value(board, "clip_requests_total", **STUDIO, camera="cam1", status="done") == 1
+    assert value(board, "clip_requests_total", **STUDIO, camera="cam1", status="partial") == 1
+    assert value(board, "clip_requests_total", **STUDIO, camera="cam1", status="failed") == 1
+    assert value(board, "clip_errors_total", **STUDIO, type="Rejected") == 1
+    assert value(board, "clip_latency_seconds_count", **STUDIO) == 2
+    assert value(board, "clip_latency_seconds_bucket", **STUDIO, le="0.15") == 1
+    assert value(board, "clip_latency_seconds_sum", **STUDIO) == 7.12
+    assert value(board, "clip_queue_depth") == 0
