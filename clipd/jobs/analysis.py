@@ -244,6 +244,9 @@ def write(
         f"debug/segmentation_{mode}_debug.json": debug.as_json(analysis.found.document),
     }
     written = [_write(name, name.rpartition(".")[2], text.encode(), place) for name, text in texts.items()]
+    best = max(analysis.found.document.final_clips, key=lambda clip: clip.quality, default=None)
+    if best is not None and best.clip_index in pictures:
+        written.append(_write("report.jpg", "jpg", pictures[best.clip_index], place))
     for clip in analysis.found.document.final_clips:
         if clip.clip_index in pictures:
             written.append(_write(f"thumbnails/{clip.name}.jpg", "jpg", pictures[clip.clip_index], place))

@@ -124,7 +124,7 @@ def _artifact(one: Written, folder: str) -> Artifact:
     return Artifact(
         name=name,
         folder=f"{folder}/{below}" if below else folder,
-        role="thumbnail" if one.format == "jpg" else "data",
+        role="thumbnail" if one.format == "jpg" else "detail" if below else "data",
         format=one.format,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Role = Literal["video", "thumbnail", "annotation", "data"]
+Role = Literal["video", "thumbnail", "annotation", "data", "detail"]
+"""`video` and `data` are what was asked for; `detail` is what only goes deeper."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from clipd.delivery.publish import FOLDER_SHEET
 from clipd.model.outcome import Verdict
 from clipd.tree.layout import Layout
 
@@ -72,6 +73,8 @@ def products(layout: Layout, videos: Iterable[str]) -> tuple[Product, ...]:
 def _product(layout: Layout, video: str) -> Product:
     path = layout.root / video
     thumbnail, sheet = path.with_suffix(".jpg"), path.with_suffix(".json")
+    if not sheet.is_file():
+        sheet = path.with_name(FOLDER_SHEET)
     return Product(
         video,
         layout.relative(thumbnail) if thumbnail.is_file() else "",

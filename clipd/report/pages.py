@@ -170,8 +170,10 @@ def _results(layout: Layout, snapshot: Snapshot) -> list[dict[str, Any]]:
 
 
 def _label(product: Product, products: Sequence[Product]) -> str:
-    """`MP4`, or the file's name where several end alike."""
+    """`MP4`, or the file's name where several end alike; pages are called reports."""
     suffix = Path(product.video).suffix
+    if suffix == ".html":
+        return "report"
     alike = sum(Path(other.video).suffix == suffix for other in products) > 1
     return Path(product.video).name if alike or not suffix else suffix[1:].upper()
 

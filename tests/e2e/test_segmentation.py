@@ -165,7 +165,9 @@ def test_analyze_by_hand_adds_what_is_new_and_never_what_was_deleted(tree: Tree,
     out = tmp_path / "out"
     said = tree.run("analyze", str(video), "-o", str(out), "--into-sidecar").stdout
     assert "clips" in said
-    assert {path.name for path in out.iterdir()} == {"v2_clips.json", "features", "debug", "report.html", "thumbnails"}
+    assert {path.name for path in out.iterdir()} == {
+        *("v2_clips.json", "features", "debug", "report.html", "report.jpg", "thumbnails")
+    }
     sidecar = tree.layout.sidecars / "cam1/s1/match_clips.json"
     clips = tree.clips(sidecar)
     mine = {"name": "mine", "start_frame": 3, "end_frame": 9, "status": "Draft", "note": "keep"}
