@@ -35,7 +35,7 @@ from clipd.intake.scan import Scan
 from clipd.intake.scans import Scans
 from clipd.intake.settle import Settling
 from clipd.intake.sources import SOURCE_TREE, SOURCES
-from clipd.intake.watch import Hint, Watch
+from clipd.intake.watch import Hint, Watch, rest_seconds
 from clipd.lifecycle import Workplace, process
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
@@ -146,7 +146,7 @@ class Daemon:
         self._watch: Watch | None = None
         self._indexing: Indexing | None = None
         self._started_at = stamp(self.clock.now())
-        self._walk_began = 0.0
+        self._walk_began, self._walk_found, self._walk_cost = 0.0, 0, 0.0
         self._scanned_at, self._scan_seconds = "", 0.0
         self._showing = Showing(self.layout, config.pages, self.host, self.clock)
         self._supervision = Supervision(self.layout, self.scan.refuses)
@@ -280,16 +280,22 @@ class Daemon:
             if now < self._next_walk:
                 return
             self._walk, self._taken = self.scan.walk(), self._taken if self._once else 0
-            self._walk_began = now
-        deadline = now + SLICE_SECONDS
+            self._walk_began, self._walk_found, self._walk_cost = now, self.scan.changes, 0.0
+        deadline, began = now + SLICE_SECONDS, time.thread_time()
         for _ in self._walk:
             if self.clock.monotonic() >= deadline:
+                self._walk_cost += time.thread_time() - began
                 return
+        self._walk_cost += time.thread_time() - began
         self._walk = None
         self._scanned_at = stamp(self.clock.now())
         self._scan_seconds = round(self.clock.monotonic() - self._walk_began, 3)
-        pause = self.config.watch.rescan_seconds if self._trusted else self.config.watch.interval_seconds
-        self._next_walk = self.clock.monotonic() + pause
+        self._next_walk = self.clock.monotonic() + rest_seconds(
+            self.config.watch,
+            trusted=self._trusted,
+            changed=self.scan.changes != self._walk_found,
+            cost_seconds=self._walk_cost,
+        )
         if self._watch is not None:
             self._watch.check_room()
         if self._watch is not None and self._watch.lost:

@@ -47,6 +47,8 @@ HEARD: list[type[FileSystemEvent]] = [
 """All that the kernel is asked for. Not opening and reading: our own walk of a big tree would overflow its queue."""
 
 
+LONGEST_REST = 10
+"""How many times as long as `rescan_seconds` a full look may be put off because it costs much."""
 _IN_DELETE_SELF = 0x400
 
 
@@ -62,12 +64,35 @@ class Settings(Section):
     rescan_seconds: float = setting(
         60.0, "How often the whole tree is looked at even where events work, because events get lost.", unit="s", gt=0
     )
+    rescan_percent: float = setting(
+        0.15,
+        "What these looks may take of a core where events work and nothing changes: a big tree on a slow disk is "
+        "looked at less often then, but at least every ten times rescan_seconds; 100 is no limit.",
+        unit="%",
+        gt=0,
+        le=100,
+    )
     settle_seconds: float = setting(
         1.0, "How long a file must hold still before it counts, unless the kernel said it is closed.", unit="s", ge=0
     )
     ignore: tuple[str, ...] = setting(
         NOT_THERE_YET, "Shell patterns of file and folder names that are not there yet, or not people's files."
     )
+
+
+def rest_seconds(settings: Settings, *, trusted: bool, changed: bool, cost_seconds: float) -> float:
+    """How long to rest after a full look at the tree.
+
+    Args:
+        settings: how new work is noticed.
+        trusted: do events tell of everything, as far as is known?
+        changed: did the look find changes? Then what it cost was the reading, and there may be more to come.
+        cost_seconds: the processor time that it took.
+    """
+    if not trusted:
+        return settings.interval_seconds
+    affordable = 0.0 if changed else cost_seconds * 100 / settings.rescan_percent
+    return min(max(settings.rescan_seconds, affordable), LONGEST_REST * settings.rescan_seconds)
 
 
 @dataclass(frozen=True)
