@@ -17,6 +17,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clipd.annotations import ANNOTATIONS
+from clipd.delivery.destinations import Destination
 from clipd.delivery.hooks import Hook
 from clipd.delivery.retention import Settings as RetentionSettings
 from clipd.errors import ConfigError, Rejected
@@ -30,8 +31,8 @@ from clipd.jobs.analysis import Settings as AnalysisSettings
 from clipd.jobs.clip import Settings as ClipSettings
 from clipd.jobs.event import Settings as EventSettings
 from clipd.jobs.request import Settings as RequestSettings
-from clipd.log import Settings as LogSettings
 from clipd.jobs.request_kind import Archive
+from clipd.log import Settings as LogSettings
 from clipd.media.door import Limits
 from clipd.model.clip import Status
 from clipd.model.setting import over, setting, split_lists
@@ -39,13 +40,13 @@ from clipd.recordings.settings import Settings as RecordingSettings
 from clipd.report.pages import Settings as PagesSettings
 from clipd.tree.layout import CONFIG_NAME, MARKER_NAME, Directories
 from clipd.tree.marker import NoTree
-from clipd.worker.pool import Settings as PoolSettings
 from clipd.worker.executor import Settings as ExecutorSettings
+from clipd.worker.pool import Settings as PoolSettings
 from clipd.worker.retry import Settings as RetrySettings
 
 LIMIT_BYTES = 1 << 20
 ENVIRONMENT_PREFIX = "CLIPD_"
-UNSHOWN = ("hooks",)
+UNSHOWN = ("hooks", "destinations")
 """Settings whose values may hold secrets: they are not repeated in error messages."""
 
 
@@ -87,8 +88,8 @@ class Config(BaseSettings):
     watch: WatchSettings = setting(WatchSettings(), "How new work is noticed.")
     sources: ArrivalSettings = setting(ArrivalSettings(), "When a source video counts as arrived.")
     workers: PoolSettings = setting(PoolSettings(), "The worker processes.")
-    schedule: ScheduleSettings = setting(ScheduleSettings(), "The hours in which new work starts.")
     executor: ExecutorSettings = setting(ExecutorSettings(), "Where jobs run: here, or on a Dask cluster.")
+    schedule: ScheduleSettings = setting(ScheduleSettings(), "The hours in which new work starts.")
     retry: RetrySettings = setting(RetrySettings(), "When failed work is tried again.")
     claims: LeaseSettings = setting(LeaseSettings(), "How machines on one tree keep apart.")
     space: SpaceSettings = setting(SpaceSettings(), "How full the disks may get.")
@@ -97,6 +98,11 @@ class Config(BaseSettings):
         (),
         "Who is told when a clip is complete or has failed, such as {command: [notify-send, '{clip}: {status}']} or "
         "{webhook: 'https://example.org/clipd', secret: ..., on: [failed]} or {apprise: 'ntfy://topic'}.",
+    )
+    destinations: tuple[Destination, ...] = setting(
+        (),
+        "Where copies of outputs go after publication, such as {directory: /mnt/archive, formats: [ffv1]} or {url: "
+        "'s3://bucket/prefix'}.",
     )
     media: Limits = setting(Limits(), "Limits against hostile or broken media.")
     pages: PagesSettings = setting(PagesSettings(), "The status page, for people and programs.")
@@ -114,6 +120,14 @@ class Config(BaseSettings):
         if unknown:
             raise ValueError(f"{unknown[0]!r} is no annotation format; there are {', '.join(ANNOTATIONS)}")
         return names
+
+    @field_validator("destinations")
+    @classmethod
+    def _names_of_their_own(cls, destinations: tuple[Destination, ...]) -> tuple[Destination, ...]:
+        labels = [destination.label for destination in destinations]
+        if twice := [label for label in labels if labels.count(label) > 1]:
+            raise ValueError(f"two destinations are called {twice[0]!r}; give them names of their own")
+        return destinations
 
     @field_validator("failed_status")
     @classmethod
@@ -142,6 +156,17 @@ class Config(BaseSettings):
         base = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME")
         return Path(base) / "clipd" if base else Path.home() / ".cache" / "clipd"
 
+    def archive(self, share_offset: float = 0.0) -> Archive:
+        """What requests for moments are answered by; `share_offset` is the share's clock minus ours, in seconds."""
+        return Archive(
+            requests=self.requests,
+            recordings=self.recordings,
+            clips=self.clips,
+            limits=self.media,
+            cache=self.cache_folder,
+            share_offset=share_offset,
+        )
+
 
 def find(root: Path | None, config: Path | None) -> tuple[Path | None, Path | None]:
     """The root and the settings file that are meant: as named, as CLIPD_ROOT says, or the nearest tree at or above.
@@ -156,17 +181,6 @@ def find(root: Path | None, config: Path | None) -> tuple[Path | None, Path | No
     root = root or (Path(named) if named else None)
     if config is not None:
         if not config.is_file():
-    def archive(self, share_offset: float = 0.0) -> Archive:
-        """What requests for moments are answered by; `share_offset` is the share's clock minus ours, in seconds."""
-        return Archive(
-            requests=self.requests,
-            recordings=self.recordings,
-            clips=self.clips,
-            limits=self.media,
-            cache=self.cache_folder,
-            share_offset=share_offset,
-        )
-
             raise ConfigError(f"{config} is not there; make a tree with its settings by: clipd init DIR")
         return None if root is None else root.absolute(), config.absolute()
     here = (root or Path.cwd()).absolute()

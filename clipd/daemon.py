@@ -617,6 +617,7 @@ class Daemon:
             },
             annotations=config.annotations,
             failed_status=config.failed_status,
+            destinations=config.destinations,
             share_offset=self._share_offset,
             clock=self.clock,
         )

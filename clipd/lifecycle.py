@@ -18,7 +18,9 @@ from pathlib import Path
 from loguru import logger
 
 from clipd.clock import Clock, stamp
+from clipd.delivery import carrier
 from clipd.delivery.annotate import Circumstances, annotate
+from clipd.delivery.destinations import Destination
 from clipd.delivery.origins import ORIGINS, Answer, Wish
 from clipd.delivery.proof import commit, lasting_proof, standing_proof
 from clipd.delivery.publish import make_way, publish, withdraw
@@ -63,6 +65,7 @@ class Workplace:
     kinds: Mapping[str, Section]
     annotations: tuple[str, ...]
     failed_status: str
+    destinations: tuple[Destination, ...]
     share_offset: float
     """The share's clock minus this machine's, in seconds."""
     clock: Clock
@@ -149,7 +152,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
         aside = make_way(place.layout, job.id, result.artifacts, place.clock.now())
         result = replace(result, warnings=(*result.warnings, *aside))
         run = 1 + max((receipt.run for receipt in receipts if receipt.revision == revision), default=0)
-        facts = Circumstances(job, revision, run, place.host, started, place.clock.now(), sources)
+        facts = Circumstances(job, revision, run, place.host, started, place.clock.now(), sources, place.destinations)
         sheets = annotate(folder, prepared, result, facts, place.annotations)
         watchman.check()
         with records.ticket_for(place.layout, job.id, claim.token) as ticket:
@@ -202,8 +205,10 @@ def _require_unchanged(prepared: Prepared, sources: tuple[Identity, ...], layout
 
 
 def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: Receipt) -> Outcome:
-    """Write the outputs into the clip, then close. What is published is never called failed."""
+    """Ask for copies, write the outputs into the clip, then close. What is published is never called failed."""
     try:
+        if asked := carrier.post(place.layout, receipt, place.destinations, job.camera, place.clock.now()):
+            logger.info("to be copied to: {}", ", ".join(asked))
         written = _answer(job, place, wish, Answer(receipt.results, status=Status.COMPLETE, facts=receipt.facts))
     except Temporary as error:
         attempts.end(place.layout, record, place.clock.now(), last_error=str(error))

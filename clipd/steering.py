@@ -1,4 +1,4 @@
-"""Steering: what people want of clipd beside clips. Pauses and hours of work, orders, hooks, retention.
+"""Steering: what people want of clipd beside clips. Pauses and hours of work, orders, hooks, copies, retention.
 
 It stands apart from the daemon because nothing here is the queue's business but one question: may new work start? What
 takes its time is done in threads beside the queue, and only hands back what the queue must know.
@@ -17,6 +17,7 @@ from loguru import logger
 from clipd.clock import Clock, stamp
 from clipd.config import Config
 from clipd.delivery import orders, retention
+from clipd.delivery.carrier import Carrier
 from clipd.delivery.herald import Count, Herald
 from clipd.delivery.hooks import News
 from clipd.delivery.orders import Carried, Desk
@@ -78,6 +79,7 @@ class Steering:
         self._tried: dict[str, int] = {}
         self._trouble = ""
         self._herald = Herald(config.hooks, clock)
+        self._carrier = Carrier(layout, config.destinations, config.claims, clock)
         self._stopping = threading.Event()
         self._clerk = Errand("orders", self._carry_out)
         self._keeper = Errand("retention", self._retain)
@@ -97,6 +99,7 @@ class Steering:
                 self._trouble = str(error)
         former = self.gate
         self.gate = gate_of(self._controls.pause, self._config.schedule, self._clock.now())
+        self._carrier.look(held=self.gate.paused)
         if (former.shut, former.stop) != (self.gate.shut, self.gate.stop):
             logger.info("new work waits: {}", self.gate.why) if self.gate.shut else logger.info("new work starts again")
 
@@ -127,7 +130,12 @@ class Steering:
             self._keeper.start()
 
     def told(self, job: Job, outcome: Outcome) -> None:
-        """Tell the hooks how an attempt ended, if the person has just been told so too; never waits."""
+        """Tell the hooks how an attempt ended, if the person has just been told so too; never waits.
+
+        What was published is brought to the destinations.
+        """
+        if outcome.outputs:
+            self._carrier.wake()
         if outcome.verdict in (Verdict.COMPLETE, Verdict.FAILED) and not outcome.known:
             self._herald.tell(
                 News(
@@ -152,12 +160,14 @@ class Steering:
         """Other settings from now on."""
         self._config = config
         self._herald.renew(config.hooks)
+        self._carrier.renew(config.destinations, config.claims)
         self._next_look = self._next_retention = 0.0
 
     @property
     def busy(self) -> bool:
-        """Is an order waiting or being carried out, or are outputs being removed?"""
-        return bool(self._controls.orders) or self._clerk.busy or self._keeper.busy or any(self._tried.values())
+        """Is an order waiting or being carried out, are outputs being removed, or copies to be tried?"""
+        errands = self._clerk.busy or self._keeper.busy or self._carrier.busy
+        return bool(self._controls.orders) or errands or any(self._tried.values())
 
     @property
     def hooks(self) -> Count:
@@ -167,6 +177,7 @@ class Steering:
     def stop(self, seconds: float = PARTING_SECONDS) -> None:
         """Let hooks end within `seconds`, and errands; an order that is not done is left to the next daemon."""
         self._stopping.set()
+        self._carrier.stop(0.0)
         self._herald.stop(seconds)
         for errand in (self._clerk, self._keeper):
             errand.stop(PARTING_SECONDS)

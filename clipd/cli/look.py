@@ -43,6 +43,10 @@ def status(
         return
     _show_daemons(found)
     _show_clips(found, everything)
+    for copies in found.copies:
+        words = f"{copies.pending} pending, {copies.failed} failed: {copies.destination}"
+        told = f": {copies.error}" if copies.error else ""
+        say(f"copies    {words}{told}", style="yellow" if told or copies.failed else None)
     for path, why in found.unreadable:
         say(f"not read  {path}: {why}", style="yellow")
     counts = ((len(found.of(state)), state) for state in STATES)
@@ -187,4 +191,5 @@ def _plain(found: Overview) -> dict[str, Any]:
             {**asdict(item), "fraction": item.fraction, "seconds_left": item.seconds_left} for item in found.items
         ],
         "unreadable": dict(found.unreadable),
+        "copies": [asdict(copies) for copies in found.copies],
     }

@@ -16,6 +16,8 @@ from typing import Any
 from clipd import __version__
 from clipd.annotations import ANNOTATIONS
 from clipd.clock import stamp
+from clipd.delivery.copying import planned
+from clipd.delivery.destinations import Destination
 from clipd.delivery.publish import FOLDER_SHEET
 from clipd.errors import Rejected
 from clipd.files.atomic import as_clipd_error
@@ -37,6 +39,8 @@ class Circumstances:
     finished: datetime
     sources: tuple[Identity, ...]
     """As `Prepared.sources`."""
+    destinations: tuple[Destination, ...] = ()
+    """Where copies go after publication."""
 
 
 def annotate(
@@ -83,6 +87,7 @@ def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circ
     truth = dict(result.truth)
     per_output = truth.pop("outputs", {})
     tools = truth.pop("tools", {})
+    copies = planned(facts.destinations, f"{video.folder}/{video.name}", facts.job.camera)
     source = {"path": prepared.source_name, "size": facts.sources[0].look.size, "sha256": facts.sources[0].sha256}
     if isinstance(known := truth.pop("source", {}), Mapping):
         known = {**source, **known}
@@ -104,6 +109,7 @@ def truth_sheet(video: Artifact, prepared: Prepared, result: Result, facts: Circ
             for a in result.artifacts
             if a.role != "annotation"
         ],
+        **({"copies_to": list(copies)} if copies else {}),
         "warnings": [*prepared.notes, *result.warnings],
         "host": facts.host,
         "started_at": stamp(facts.started),

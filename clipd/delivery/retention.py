@@ -23,6 +23,7 @@ from clipd.files import lease
 from clipd.files.beneath import remove_beneath, size_beneath
 from clipd.model.job import Job
 from clipd.model.setting import Section, setting
+from clipd.tree import outbox
 from clipd.tree import record as records
 from clipd.tree.layout import UNNAMED, Layout
 from clipd.tree.marker import require_root
@@ -238,6 +239,8 @@ def _what_keeps(layout: Layout, product: Product) -> str | None:
         return "it was made again meanwhile"
     if records.read_record(layout, job).state == "running":
         return "its clip is being worked on"
+    if outbox.is_awaited(layout, job, product.receipt.id):
+        return "it is still to be copied to a destination"
     if owner(layout.at(product.video.path)) not in (None, job):
         return "the file is another clip's by now"
     wished = _job(layout, product.receipt)

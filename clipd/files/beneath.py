@@ -1,7 +1,7 @@
-"""Removing files below a folder without following a link anywhere on the way, also where somebody puts one there now.
+"""Opening and removing files below a folder without following a link on the way, also where one is put there just now.
 
-Each folder on the way is opened from the one above it and refused if it is a link; the file is looked at and removed
-by its name in the folder so opened. No path is ever resolved by its whole name.
+Each folder on the way is opened from the one above it and refused if it is a link; the file is looked at, opened and
+removed by its name in the folder so opened. No path is ever resolved by its whole name.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOENT
 from pathlib import Path, PurePosixPath
 
 from clipd.errors import Rejected
@@ -41,6 +42,25 @@ def remove_beneath(root: Path, below: str, size: int) -> bool:
         os.unlink(name, dir_fd=folder)
         os.fsync(folder)
         return True
+
+
+@contextmanager
+def opened_beneath(root: Path, below: str) -> Iterator[int]:
+    """A descriptor for reading the regular file `below` (`/`-separated) the folder `root`.
+
+    Raises:
+        Missing: there is none.
+        Rejected, ClipdError: as `size_beneath`.
+    """
+    with _folder(root, below) as (folder, name):
+        with translated(f"opening {root / below}"):
+            if folder is None or _size(folder, name, below) is None:
+                raise FileNotFoundError(ENOENT, os.strerror(ENOENT))
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

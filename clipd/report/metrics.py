@@ -79,6 +79,10 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     )
     yield _gauge("clipd_oldest_wait_seconds", "Age of the oldest clip that waits.", oldest)
     yield _gauge("clipd_unreadable", "Sidecars and entries that cannot be read.", snapshot.unreadable.count)
+    copies = GaugeMetricFamily("clipd_copies", "Copies to destinations that are not done.", labels=("state",))
+    for state, count in snapshot.copies.items():
+        copies.add_metric((state,), count)
+    yield copies
     yield _gauge("clipd_paused", "1 while the file PAUSE holds new work back.", snapshot.paused)
     yield _gauge("clipd_snapshot_timestamp_seconds", "When this was written.", now)
     if snapshot.disk is not None:

@@ -24,10 +24,11 @@ from clipd.model.job import job_id
 from clipd.report.health import Health, read_healths
 from clipd.report.inbox import items_of_inbox
 from clipd.report.item import Item, State
-from clipd.tree import control, sidecar
+from clipd.tree import control, outbox, sidecar
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root
+from clipd.tree.outbox import Load
 from clipd.tree.record import Progress
 from clipd.tree.removal import read_removal
 
@@ -43,6 +44,8 @@ class Overview:
     gate: Gate
     """Whether new work may start."""
     cameras: tuple[str, ...] = field(default=())
+    copies: tuple[Load, ...] = field(default=())
+    """What is still to be copied to destinations."""
 
     @property
     def paused(self) -> bool:
@@ -79,7 +82,7 @@ def overview(
         holds = item.state == "waiting"
         why = _what_holds(item.why, item.job, item.camera, daemons, gate, cameras) if holds else item.why
         items.append(replace(item, why=why))
-    return Overview(tuple(items), tuple(unreadable), daemons, gate, tuple(cameras))
+    return Overview(tuple(items), tuple(unreadable), daemons, gate, tuple(cameras), tuple(outbox.loads(layout)))
 
 
 def items_of(

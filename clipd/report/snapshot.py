@@ -25,6 +25,7 @@ from clipd.model.job import Job
 from clipd.model.outcome import Verdict
 from clipd.report.health import ASKED, STALE_SECONDS, Health, Work, read_notes
 from clipd.report.history import Ending, History
+from clipd.tree import outbox
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
 
@@ -184,6 +185,8 @@ class Snapshot:
     disk: Disk | None
     last_24_hours: tuple[Hour, ...]
     """The oldest first; the last one ends now."""
+    copies: Mapping[str, int] = field(default_factory=lambda: {"pending": 0, "failed": 0})
+    """How many publications are still to be copied to a destination, and how many could not be."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +237,7 @@ class Observer:
         at_work = {job.id for job in there.running}.union(*(note.running for note in alive))
         running_jobs = sorted((job for job in scan.jobs if job.id in at_work), key=lambda job: job.order)
         queue = _queue(there, at_work, alive)
+        pending, failed = outbox.counts(layout)
         now_due = {"waiting": queue.count, "running": len(running_jobs)}
         return Snapshot(
             at=stamp(now),
@@ -251,6 +255,7 @@ class Observer:
             machines=machines,
             disk=_disk(layout, there.reserve),
             last_24_hours=tuple(Hour(*each) for each in self._history.per_hour(now)),
+            copies={"pending": pending, "failed": failed},
         )
 
 

@@ -15,6 +15,8 @@ from clipd.model.setting import Section, setting
 MARKER_NAME = ".clipd-root"
 CONFIG_NAME = "clipd.yaml"
 TICKET_SUFFIX = ".ticket"
+FAILED_COPY = ".failed.json"
+"""How the note of a copy is named that was given up."""
 ANSWER_SUFFIX = ".status.json"
 INBOXES = ("videos", "requests", "events", "datasets", "links")
 DONE, FAILED = "done", "failed"
@@ -212,6 +214,27 @@ class Layout:
     def ticket(self, job: str, token: str) -> Path:
         """What the attempt with this claim token becomes a receipt of; whoever takes the job over removes it."""
         return self.receipts(job) / f".{token}{TICKET_SUFFIX}"
+
+    @property
+    def outboxes(self) -> Path:
+        """The folder that holds a folder of notes for each destination."""
+        return self.state / "outbox"
+
+    def outbox(self, destination: str) -> Path:
+        """The notes of what the destination of this label is still to get."""
+        return self.outboxes / _digest(destination)
+
+    def copy_note(self, destination: str, job: str, receipt: str, *, failed: bool = False) -> Path:
+        """That the outputs of a receipt are to be copied to a destination, or (`failed`) could not be."""
+        return self.outbox(destination) / f"{job}.{receipt}{FAILED_COPY if failed else '.json'}"
+
+    def copy_proof(self, destination: str, job: str, receipt: str) -> Path:
+        """What was copied to a destination, beside the receipt."""
+        return self.receipts(job) / f"{receipt}.{_digest(destination)}.copy"
+
+    def copy_claim(self, destination: str, job: str) -> Path:
+        """The lease under which outputs of a job are copied to a destination."""
+        return self.state / "claims" / f"{job}.{_digest(destination)}.lock"
 
     def heartbeat(self, host: str) -> Path:
         """What the daemon on `host` last said of itself."""

@@ -16,9 +16,11 @@ from clipd.delivery.retention import Done, Rule, Settings, Step, plan, remove, s
 from clipd.errors import Deferred
 from clipd.files import lease
 from clipd.model.job import job_id
+from clipd.tree import outbox
 from clipd.tree import record as records
 from clipd.tree.layout import Directories, Layout
 from clipd.tree.marker import establish
+from clipd.tree.outbox import Note
 from clipd.tree.record import Output, Receipt, Record
 from clipd.tree.removal import Removal, note_removal, read_removal
 from tests.fake_clock import FakeClock
@@ -183,6 +185,16 @@ def test_a_clip_that_is_claimed_or_running_is_open(place: Place) -> None:
     records.write_record(place.layout, Record(job, state="running", attempt_by="d"), place.clock.now())
     assert place.remove_all(ALL)[0].result == "kept"
     assert place.files() == before
+
+
+def test_what_is_still_to_be_copied_stays_and_what_cannot_be_copied_does_not(place: Place) -> None:
+    job = place.add("a", 3)
+    note = Note(job, "r.1", "archive", "match / a", "cam1", "")
+    outbox.post(place.layout, note)
+    (done,) = place.remove_all(ALL)
+    assert (done.result, done.words) == ("kept", "it is still to be copied to a destination")
+    outbox.give_up(place.layout, outbox.pending(place.layout, "archive")[0], note)
+    assert place.remove_all(ALL)[0].result == "removed"
 
 
 def test_in_doubt_everything_stays(place: Place) -> None:
