@@ -134,10 +134,8 @@ class RequestKind:
         coverage = cover(index, request.camera, wanted.period, now)
         if not coverage.is_complete and self._look(index, request.camera, now, settings):
             coverage = cover(index, request.camera, wanted.period, now)
-        over = max(wanted.period.end, min(from_datetime(job.requested_at), now)) + Fraction(
-            repr(settings.requests.wait_seconds)
-        )
-        if coverage.is_waiting(now, settings.requests.wait_seconds) or (_is_unfinished(coverage) and now < over):
+        over = _waits_until(coverage, settings.requests, from_datetime(job.requested_at), now)
+        if over is not None:
             raise Deferred(_waiting_words(coverage, zone, now), _wait_seconds(coverage, now, over, settings.requests))
         _require_some(coverage, request.gap or settings.requests.gap, zone)
         return _prepared(layout, job, request, wanted, zone, coverage, settings)
@@ -270,9 +268,17 @@ def _waiting_words(coverage: Coverage, zone: tzinfo, now: Fraction) -> str:
     return f"waiting for the recordings of {coverage.camera} until {end}; {known}"
 
 
-def _is_unfinished(coverage: Coverage) -> bool:
-    """Is there a gap that a recording will fill which is being written?"""
-    return any(gap.reason == "growing" for gap in coverage.gaps)
+def _waits_until(coverage: Coverage, settings: Settings, requested: Fraction, now: Fraction) -> Fraction | None:
+    """Until when at most what is missing is waited for; None where there is nothing (more) to wait for.
+
+    What is not recorded yet may come until some time after the period; what is being written, after the request.
+    """
+    patience = Fraction(repr(settings.wait_seconds))
+    if coverage.is_waiting(now, settings.wait_seconds):
+        return coverage.period.end + patience
+    over = max(coverage.period.end, min(requested, now)) + patience
+    is_unfinished = any(gap.reason == "growing" for gap in coverage.gaps)
+    return over if is_unfinished and now < over else None
 
 
 def _wait_seconds(coverage: Coverage, now: Fraction, over: Fraction, settings: Settings) -> float:
