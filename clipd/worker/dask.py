@@ -84,6 +84,11 @@ def stop_attempt(job: str, why: str, dask_worker: Worker) -> None:
         plugin.bench.cancel(job, why)
 
 
+def is_awake() -> bool:
+    """Out of band, on a worker: an answer is all that is wanted."""
+    return True
+
+
 def security(settings: Settings, address: str) -> Security:
     """The certificates to use for `address`; both ends show one.
 
@@ -126,11 +131,18 @@ class _Errand:
 
 
 @dataclass
-class _Capacity:
-    """What the workers that are there can do."""
+class _Workers:
+    """The workers that the scheduler knows, by address."""
 
     threads: Mapping[str, int] = field(default_factory=dict)
-    slots: int = 0
+    slots: dict[str, int] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
+    """Those that do not answer; they get no jobs until they do."""
+
+    @property
+    def fit(self) -> list[str]:
+        """Those that may get jobs."""
+        return [address for address in self.slots if address not in self.silent]
 
 
 class Cluster:
@@ -146,7 +158,8 @@ class Cluster:
         self._topic = f"clipd-{uuid.uuid4().hex}"
         self._lock = threading.Lock()
         self._errands: dict[str, _Errand] = {}
-        self._capacity = _Capacity()
+        self._workers = _Workers()
+        self._slots = 0
         self._trouble = ""
         self._client: Client | None = None
         self._connected_at = 0.0
@@ -170,14 +183,14 @@ class Cluster:
     @property
     def slots(self) -> int:
         """How many jobs the workers that are there can do at the same time."""
-        return self._capacity.slots
+        return self._slots
 
     @property
     def free(self) -> int:
         """How many more jobs may be submitted."""
         if self._client is None or (self._trouble and not self._settings.ahead):
             return 0
-        return max(0, self._capacity.slots + self._settings.ahead - len(self._errands))
+        return max(0, self._slots + self._settings.ahead - len(self._errands))
 
     @property
     def running(self) -> set[str]:
@@ -276,25 +289,32 @@ class Cluster:
                 return
             await self._count(client)
             if time.monotonic() >= silence_due:
-                await self._give_up_the_silent()
+                await self._give_up_the_silent(client)
                 silence_due = time.monotonic() + SILENCE_LOOK_SECONDS
             await self._pause(LOOK_SECONDS)
 
     async def _count(self, client: Client) -> None:
         """Find out how many jobs the workers can take."""
+        workers = self._workers
         threads = await wait_for(client.scheduler.ncores_running(), ANSWER_SECONDS)
-        if threads != self._capacity.threads:
+        if threads != workers.threads:
             known = await wait_for(client.scheduler.identity(n_workers=-1), ANSWER_SECONDS)
             have = {address: worker["resources"] for address, worker in known["workers"].items()}
-            slots = sum(self._slots(count, have.get(address, {})) for address, count in threads.items())
-            self._capacity = _Capacity(threads, slots)
-            logger.info("{}: {} slots on {} workers", self.label, slots, len(threads))
-        if self._capacity.slots:
+            workers.threads = threads
+            workers.slots = {
+                address: self._slots_of(count, have.get(address, {})) for address, count in threads.items()
+            }
+            workers.silent &= threads.keys()
+        slots = sum(workers.slots[address] for address in workers.fit)
+        if slots != self._slots:
+            logger.info("{}: {} slots on {} workers", self.label, slots, len(workers.fit))
+        self._slots = slots
+        if slots:
             self._say("")
         elif time.monotonic() - self._connected_at > self._settings.connect_seconds:
-            self._say(f"no worker is connected to {self._settings.scheduler}; start some with: clipd worker ADDRESS")
+            self._say(f"no worker answers at {self._settings.scheduler}; start some with: clipd worker ADDRESS")
 
-    def _slots(self, threads: int, have: Mapping[str, float]) -> int:
+    def _slots_of(self, threads: int, have: Mapping[str, float]) -> int:
         return min([threads, *(int(have.get(name, 0) // amount) for name, amount in self._settings.needs.items())])
 
     def _spawn(self, errand: _Errand) -> None:
@@ -315,7 +335,7 @@ class Cluster:
         errand.future = client.submit(
             work, self._share, __version__, packed, self._topic,
             key=f"clipd-{job.kind}-{job.id}-{uuid.uuid4().hex[:8]}", pure=False, retries=0,
-            resources=self._settings.needs,
+            resources=self._settings.needs, workers=self._workers.fit if self._workers.silent else None,
         )  # fmt: skip
         try:
             ended = pickle.loads(await errand.future.result())  # noqa: S301 - from our worker
@@ -344,10 +364,13 @@ class Cluster:
                 client.run(stop_attempt, errand.job.id, why, workers=[errand.worker], on_error="ignore"), ANSWER_SECONDS
             )
         await self._pause(ANSWER_SECONDS, until=lambda: errand.job.id not in self._errands)
-        self._drop(errand, f"its worker {errand.worker} does not answer; it was to stop because: {why}")
+        if errand.job.id in self._errands:
+            self._workers.silent.add(errand.worker)
+            self._drop(errand, f"its worker {errand.worker} does not answer; it was to stop because: {why}")
 
-    async def _give_up_the_silent(self) -> None:
+    async def _give_up_the_silent(self, client: Client) -> None:
         """Give up jobs whose worker shows no sign of life, and take back those that none begins."""
+        await asyncio.gather(*(self._ask(client, worker) for worker in list(self._workers.silent)))
         now = time.monotonic()
         with self._lock:
             errands = list(self._errands.values())
@@ -357,11 +380,29 @@ class Cluster:
             if sighting != errand.sighting or sighting is None:
                 errand.sighting, errand.since = sighting, now
             elif now - errand.since > silence:
+                self._workers.silent.add(errand.worker)
                 self._drop(errand, f"its worker {errand.worker} gave no sign of life for {silence:g} s")
-        if len(begun) < self._capacity.slots:
-            for errand in errands:
-                if not errand.worker and now - errand.since > self._settings.begin_seconds:
-                    self._drop(errand, f"no worker began it within {self._settings.begin_seconds:g} s")
+        if len(begun) < self._slots:
+            late = [
+                errand for errand in errands if not errand.worker and now - errand.since > self._settings.begin_seconds
+            ]
+            await self._take_back(client, late)
+
+    async def _take_back(self, client: Client, errands: list[_Errand]) -> None:
+        """Take jobs back from workers that were sent them and did not begin."""
+        if not errands:
+            return
+        sent = await wait_for(client.scheduler.processing(workers=None), ANSWER_SECONDS)
+        keys = {errand.future.key for errand in errands if errand.future is not None}
+        self._workers.silent |= {worker for worker, tasks in sent.items() if keys.intersection(tasks)}
+        for errand in errands:
+            self._drop(errand, f"no worker began it within {self._settings.begin_seconds:g} s")
+
+    async def _ask(self, client: Client, worker: str) -> None:
+        """Ask a silent worker whether it is back."""
+        with suppress(OSError, TimeoutError):
+            await wait_for(client.run(is_awake, workers=[worker]), LOOK_SECONDS)
+            self._workers.silent.discard(worker)
 
     def _look(self, jobs: list[Job]) -> list[tuple[lease.Heartbeat | None, float]]:
         """The sighting of each job's claim, and how long it may stay the same."""
@@ -390,7 +431,7 @@ class Cluster:
         return True
 
     def _forget_all(self, why: str) -> None:
-        self._capacity = _Capacity()
+        self._workers, self._slots = _Workers(), 0
         with self._lock:
             errands, self._errands = self._errands, {}
         for errand in errands.values():
