@@ -27,7 +27,10 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="A settings fi
 class InOrder(TyperGroup):
     """The commands in the order of a day's work; one that is not named in `DAY` comes last."""
 
-    DAY = ("init", "demo", "run", "status", "why", "cameras", "request", "mark", "batch", "worker", "check", "doctor", "cancel", "schema")
+    DAY = (
+        "init", "demo", "run", "status", "why", "cameras", "request", "mark", "batch", "worker", "check", "doctor",
+        "cancel", "schema",
+    )  # fmt: skip
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names for the help."""

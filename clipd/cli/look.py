@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from rich.table import Table
 from clipd.cli.app import ConfigFile, Root, app, counted, out, say, tree
 from clipd.config import Config
 from clipd.errors import ClipdError, Rejected
+from clipd.jobs import request
 from clipd.jobs.processor import load
 from clipd.log import plain
 from clipd.report.checkup import check_tree
@@ -25,6 +27,12 @@ from clipd.tree.marker import require_same_share
 
 SHOWN = 20
 """How many clips of a kind `status` lists without --all."""
+
+SCHEMAS: dict[str, Callable[[], Any]] = {
+    "sidecar": sidecar.schema,
+    "request": request.schema,
+    "config": Config.model_json_schema,
+}
 
 
 @app.command()
@@ -129,10 +137,11 @@ def _check_processor(settings: Config) -> int:
 
 
 @app.command()
-def schema(what: Annotated[Literal["sidecar", "config"], typer.Argument(metavar="sidecar|config")]) -> None:
-    """Print the JSON Schema of sidecars or of the settings."""
-    content: Any = sidecar.schema() if what == "sidecar" else Config.model_json_schema()
-    print(json.dumps(content, indent=2))
+def schema(
+    what: Annotated[Literal["sidecar", "request", "config"], typer.Argument(metavar="sidecar|request|config")],
+) -> None:
+    """Print the JSON Schema of sidecars, of requests for moments or of the settings."""
+    print(json.dumps(SCHEMAS[what](), indent=2))
 
 
 def _show_daemons(found: Overview) -> None:
