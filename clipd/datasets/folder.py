@@ -4,7 +4,8 @@ processing_results.json   what became of each row, in the table's order
 processing_stats.json     the numbers
 processing_ledger.jsonl   which rows are done: keep it to go on
 rows/<id>/...             the files of each row
-.clipd-staging/<id>/...   those of rows that are being worked on
+shards/...                ledgers, where several processes work on one table
+.clipd-staging/<id>/...   the files of rows that are being worked on
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipd.errors import ClaimLost
 from clipd.files.atomic import fsync_directory, publish_folder, sync, translated
 
 
@@ -22,6 +24,10 @@ class OutputFolder:
 
     root: Path
     checkpoint: Path | None = None
+    run: str = ""
+    """Tells the ledgers of shards from those of another cutting up of the table."""
+    scratch: Path | None = None
+    """Where the files of rows are made, on the filesystem of `root`; None for a folder in it."""
 
     @property
     def results(self) -> Path:
@@ -38,9 +44,18 @@ class OutputFolder:
         """Which rows are done."""
         return self.checkpoint or self.root / "processing_ledger.jsonl"
 
-    def shard_ledger(self, number: int) -> Path:
-        """The ledger of one shard, written by whoever works on it."""
-        return self.root / "shards" / f"{number:06d}.jsonl"
+    @property
+    def shards(self) -> Path:
+        """Holds the ledgers of shards."""
+        return self.root / "shards"
+
+    def shard_ledger(self, number: int, attempt: str = "") -> Path:
+        """The ledger of one attempt at a shard: nobody else writes it, also where locks do not reach."""
+        return self.shards / self.run / f"{number:06d}{attempt and '.'}{attempt}.jsonl"
+
+    def shard_ledgers(self, number: int) -> list[Path]:
+        """The ledgers of all attempts at a shard that there are."""
+        return sorted((self.shards / self.run).glob(f"{number:06d}*.jsonl"))
 
     @property
     def rows(self) -> Path:
@@ -54,7 +69,7 @@ class OutputFolder:
     @property
     def stagings(self) -> Path:
         """Holds the folders of rows that are being worked on."""
-        return self.root / ".clipd-staging"
+        return self.scratch or self.root / ".clipd-staging"
 
     def staging(self, folder: str) -> Path:
         """Where the files of one row are made."""
@@ -73,9 +88,15 @@ class OutputFolder:
         return path
 
     def publish(self, folder: str) -> None:
-        """Put the staged files of a row in place of those it had, in one step; without any, it has none any more."""
+        """Put the staged files of a row in place of those it had, in one step; without any, it has none any more.
+
+        Raises:
+            ClaimLost: its staging folder is gone, because somebody else works on the row now.
+        """
         staged, final = self.staging(folder), self.row(folder)
-        if staged.is_dir() and any(staged.iterdir()):
+        if not staged.is_dir():
+            raise ClaimLost(f"{staged} is gone: another process took the row over")
+        if any(staged.iterdir()):
             with translated(f"making {self.rows}"):
                 self.rows.mkdir(exist_ok=True)
             publish_folder(staged, final)

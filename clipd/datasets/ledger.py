@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from clipd.datasets.record import Begun, NotARecord, Record, read
+from clipd.datasets.record import Begun, Lost, NotARecord, Record, read
 from clipd.errors import Rejected
 from clipd.files import atomic
 
@@ -43,7 +43,7 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         os.close(self._descriptor)
 
-    def append(self, records: Iterable[Record | Begun], *, durable: bool = True) -> list[int]:
+    def append(self, records: Iterable[Record | Begun | Lost], *, durable: bool = True) -> list[int]:
         """Add `records`, synced together; the offset of each, in bytes.
 
         Without `durable` they survive this process, but not a power cut.
@@ -86,7 +86,7 @@ class Ledger:
         return 0
 
 
-def records(path: Path) -> Iterator[tuple[int, Record | Begun]]:
+def records(path: Path) -> Iterator[tuple[int, Record | Begun | Lost]]:
     """Every record in the ledger at `path` with its offset in bytes, in the order of writing; torn lines left out.
 
     Where there is no ledger, there are none.

@@ -81,7 +81,20 @@ class Begun:
         return _line(vars(self))
 
 
-def read(line: bytes) -> Record | Begun:
+@dataclass(frozen=True)
+class Lost:
+    """A row that took the process down which was at it."""
+
+    key: str
+    fingerprint: str
+    lost: Literal[True] = field(default=True)
+
+    def line_of_ledger(self) -> bytes:
+        """The note as a line."""
+        return _line(vars(self))
+
+
+def read(line: bytes) -> Record | Begun | Lost:
     """The record in a line of a ledger.
 
     Raises:
@@ -90,7 +103,9 @@ def read(line: bytes) -> Record | Begun:
     try:
         plain: Mapping[str, Any] = json.loads(line)
         if plain.get("begun"):
-            return Begun(plain["key"], plain["fingerprint"])
+            return Begun(_text(plain["key"]), _text(plain["fingerprint"]))
+        if plain.get("lost"):
+            return Lost(_text(plain["key"]), _text(plain["fingerprint"]))
         failure = plain.get("failure")
         return Record(
             key=_text(plain["key"]),

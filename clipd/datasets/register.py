@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from clipd.datasets.ledger import records
-from clipd.datasets.record import Begun, Record, read
+from clipd.datasets.record import Begun, Lost, Record, read
 from clipd.files.atomic import translated
 
 _SCHEMA = """
@@ -24,7 +24,7 @@ CREATE TABLE done (
     key TEXT PRIMARY KEY, fingerprint TEXT, ok INTEGER, ledger INTEGER, offset INTEGER, seconds REAL, current INTEGER,
     line INTEGER
 ) WITHOUT ROWID;
-CREATE TABLE begun (key TEXT PRIMARY KEY, fingerprint TEXT, times INTEGER) WITHOUT ROWID;
+CREATE TABLE begun (key TEXT, fingerprint TEXT, lost INTEGER, PRIMARY KEY (key, fingerprint)) WITHOUT ROWID;
 CREATE TABLE seen (key TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID;
 """
 
@@ -85,15 +85,17 @@ class Register:
     def load(self, ledger: Path) -> None:
         """Take in what stands in a ledger; of several records of a row the last counts."""
         for offset, record in records(ledger):
-            if isinstance(record, Begun):
-                self._base.execute(
-                    "INSERT INTO begun VALUES (?, ?, 1) ON CONFLICT (key) DO UPDATE SET "
-                    "times = CASE fingerprint WHEN excluded.fingerprint THEN times + 1 ELSE 1 END, "
-                    "fingerprint = excluded.fingerprint",
-                    (record.key, record.fingerprint),
-                )
-            else:
+            if isinstance(record, Record):
                 self.add(ledger, offset, record, is_new=False)
+            else:
+                self.note(record)
+
+    def note(self, event: Begun | Lost) -> None:
+        """Take in that a row was begun, or took its process down."""
+        self._base.execute(
+            "INSERT INTO begun VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET lost = lost + excluded.lost",
+            (event.key, event.fingerprint, isinstance(event, Lost)),
+        )
 
     def add(self, ledger: Path, offset: int, record: Record, *, is_new: bool = True) -> None:
         """Take in a record that stands in `ledger` at `offset`; a new one is current."""
@@ -141,11 +143,11 @@ class Register:
         for is_ok, seconds in self._base.execute(query, (_OLD, line, key, _UNKNOWN)).fetchall():
             self._count(bool(is_ok), seconds, _OLD, 1)
 
-    def times_begun(self, key: str, fingerprint: str) -> int:
-        """How often the row was begun, as it is now, without an end."""
-        query = "SELECT times FROM begun WHERE key = ? AND fingerprint = ?"
+    def times_lost(self, key: str, fingerprint: str) -> int | None:
+        """How often the row, as it is now, took its process down; None where it was never begun, or has ended."""
+        query = "SELECT lost FROM begun WHERE key = ? AND fingerprint = ?"
         found = self._base.execute(query, (key, fingerprint)).fetchone()
-        return 0 if found is None else int(found[0])
+        return None if found is None else int(found[0])
 
     def first_line(self, key: str, line: int) -> int:
         """The line on which a row of this key was seen first: `line` itself, unless there was one before."""

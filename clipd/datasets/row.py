@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -131,7 +131,7 @@ class Row:
         return folder_name(self.id if self.id is not None else f"{PurePosixPath(self.video).stem}\0{self.key}")
 
 
-def understand(raw: RawRow, columns: Columns, base: Path, beneath: Path | None) -> Row:
+def understand(raw: RawRow, columns: Columns, base: Path, beneath: Path | None, roots: Sequence[Path] = ()) -> Row:
     """The row that `raw` means; what is wrong with it is its `fault`.
 
     Args:
@@ -139,6 +139,7 @@ def understand(raw: RawRow, columns: Columns, base: Path, beneath: Path | None) 
         columns: which columns say what.
         base: the folder that relative paths count from.
         beneath: the folder that every video must lie in, or None for anywhere.
+        roots: in place of both, folders that paths count from: the first that has the video, which must lie in it.
     """
     video = _text(raw.values.get(columns.video))
     name = None if columns.id is None else _text(raw.values.get(columns.id))
@@ -147,14 +148,15 @@ def understand(raw: RawRow, columns: Columns, base: Path, beneath: Path | None) 
             raise ValueError(raw.fault)
         if columns.id is not None and not name:
             raise ValueError(f"the column {columns.id} is empty; each row needs an id of its own")
+        place, inside = _place(video, columns.video, base, beneath, roots)
         return Row(
             raw.number,
             raw.line,
             _key(raw, name),
             name,
             video,
-            _place(video, columns.video, base, beneath),
-            beneath,
+            place,
+            inside,
             _span(raw.values, columns),
             _crop(raw.values.get(columns.crop) if columns.crop else None),
             raw.values,
@@ -193,14 +195,21 @@ def folder_name(identity: str) -> str:
     return f"{shown or 'row'}~{digest}"
 
 
-def _place(written: str, column: str, base: Path, beneath: Path | None) -> str:
+def _place(
+    written: str, column: str, base: Path, beneath: Path | None, roots: Sequence[Path]
+) -> tuple[str, Path | None]:
+    """The path of the file that is meant, and the folder that it must lie in."""
     if not written:
         raise ValueError(f"the column {column} is empty; it names the video")
     if "\0" in written:
         raise ValueError(f"the column {column} holds a zero byte; it names the video")
-    if beneath is not None and (written.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", written)):
+    if (roots or beneath is not None) and (written.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", written)):
         raise ValueError(f"{written!r} leaves the tree; name a video by a relative path without '..'")
-    return os.path.join(base, written)  # noqa: PTH118 - a million times, and ten times faster
+    # os.path: a million times, and ten times faster.
+    places = [(os.path.join(root, written), root) for root in roots]  # noqa: PTH118
+    if not places:
+        return os.path.join(base, written), beneath  # noqa: PTH118
+    return next((place for place in places if os.path.lexists(place[0])), places[0])
 
 
 def _key(raw: RawRow, name: str | None) -> str:

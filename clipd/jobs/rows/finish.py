@@ -12,7 +12,7 @@ from clipd.datasets.folder import OutputFolder
 from clipd.datasets.record import Record
 from clipd.datasets.register import Register
 from clipd.datasets.results import write_results, write_stats
-from clipd.datasets.row import Row, understand
+from clipd.datasets.row import Row
 from clipd.datasets.shard import Shard, shards
 from clipd.datasets.stats import ERRORS_SHOWN, ProcessingStats, RowError
 from clipd.datasets.table import Mark
@@ -49,9 +49,8 @@ def cut_up(dataset: Dataset, rows_per_shard: int) -> Iterator[Shard]:
     """The shards of the table. Raises what opening it does."""
 
     def rows(register: Register) -> Iterator[tuple[Mark, int | None]]:
-        base = dataset.path.absolute().parent
         for raw, after in dataset.open().rows():
-            row = understand(raw, dataset.columns, base, dataset.beneath)
+            row = dataset.understand(raw)
             first = register.first_line(row.key, row.line)
             yield after, None if first == row.line else first
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from clipd.datasets.folder import OutputFolder, sync_all
 from clipd.datasets.ledger import Ledger
-from clipd.datasets.record import Begun, Failure, Kind, Record
+from clipd.datasets.record import Begun, Failure, Kind, Lost, Record
 from clipd.datasets.register import Register
 from clipd.datasets.row import Columns, Row, fingerprint, understand
 from clipd.datasets.shard import Shard
-from clipd.datasets.table import BEGINNING, Mark, Table, open_table, some
+from clipd.datasets.table import BEGINNING, Mark, RawRow, Table, open_table, some
 from clipd.datasets.values import keep
 from clipd.errors import ClipdError, Deferred, Rejected
 from clipd.files.atomic import translated
@@ -25,7 +25,7 @@ from clipd.jobs.rows.function import Surroundings
 from clipd.jobs.rows.own import FunctionFailed
 from clipd.jobs.rows.recipe import Recipe
 
-BEGINNINGS = 2
+LOSSES = 2
 """How often a row may take its process down, in a shard, before it has failed."""
 MESSAGE_CHARACTERS = 2000
 
@@ -40,6 +40,8 @@ class Dataset:
     columns: Columns
     beneath: Path | None = None
     """The folder that every video must lie in, or None for anywhere."""
+    roots: tuple[Path, ...] = ()
+    """In place of it, folders that paths count from: the first that has the video, which must lie in it."""
     pinned: tuple[int, int] | None = None
     """The size and modification time (ns) that the table must have; None for any."""
 
@@ -61,9 +63,12 @@ class Dataset:
 
     def rows(self, start: Mark = BEGINNING, count: int | None = None) -> Iterator[Row]:
         """`count` rows of it from `start` on; None is all."""
-        base = self.path.absolute().parent
         for raw in some(self.open(), start, count):
-            yield understand(raw, self.columns, base, self.beneath)
+            yield self.understand(raw)
+
+    def understand(self, raw: RawRow) -> Row:
+        """A row of it, understood."""
+        return understand(raw, self.columns, self.path.absolute().parent, self.beneath, self.roots)
 
 
 @dataclass(frozen=True)
@@ -160,36 +165,56 @@ def enter(
         register.add(ledger.path, offset, record)
 
 
-def run_shard(dataset: Dataset, shard: Shard, recipe: Recipe, output: OutputFolder, checkpoint: Checkpoint) -> None:
-    """Do the rows of `shard` that its ledger does not know, one after the other, in this process.
+def run_shard(
+    dataset: Dataset,
+    shard: Shard,
+    recipe: Recipe,
+    output: OutputFolder,
+    checkpoint: Checkpoint,
+    *,
+    attempt: str = "",
+    was_lost: bool = False,
+) -> None:
+    """Do the rows of `shard` that its ledgers do not know, one after the other, in this process.
 
-    A row that takes the process down is given up after `BEGINNINGS` times, when the shard is run again.
+    A row that takes the process down is given up after `LOSSES` times, when the shard is run again.
 
     Args:
         dataset: the table.
         shard: which rows of it.
         recipe: what is done with each.
-        output: where files go; the ledger is `output.shard_ledger(shard.number)`.
-        checkpoint: called within rows, and with ("rows", done, total) between them; may raise to stop.
+        output: where files go; the ledger is `output.shard_ledger(shard.number, attempt)`.
+        checkpoint: called within rows, and with ("rows", done, total) around them; may raise to stop.
+        attempt: a name for this attempt; two that overlap need names of their own.
+        was_lost: did the former attempt end with its process, by the fault of the row that it was at?
 
     Raises:
-        Rejected: somebody else is at work on this shard. Deferred: as `do`.
+        Rejected: somebody else is at work under this name. Deferred: as `do`.
+        ClaimLost: the staging folder is gone, because somebody else works on the shard.
     """
     first_lines = dict(shard.repeated)
-    with Ledger(output.shard_ledger(shard.number)) as ledger, Register() as register:
-        register.load(ledger.path)
+    with Ledger(output.shard_ledger(shard.number, attempt)) as ledger, Register() as register:
+        for path in output.shard_ledgers(shard.number):
+            register.load(path)
         rows = told_apart(dataset.rows(shard.start, shard.count), lambda row: first_lines.get(row.number, row.line))
         for item in due(rows, register, recipe, retry_failed=False):
             if isinstance(item, Record):
                 enter([(None, item)], output, ledger, register)
                 continue
-            checkpoint("rows", item.row.number - shard.start.number, shard.count)
-            if register.times_begun(item.row.key, item.fingerprint) >= BEGINNINGS:
-                words = f"its process was lost {BEGINNINGS} times while it was worked on"
+            done, key, mark = item.row.number - shard.start.number, item.row.key, item.fingerprint
+            checkpoint("rows", done, shard.count)
+            losses = register.times_lost(key, mark)
+            if was_lost and losses is not None:
+                ledger.append([Lost(key, mark)])
+                losses += 1
+            was_lost = False  # only the first row can have been the one
+            if (losses or 0) >= LOSSES:
+                words = f"its process was lost {LOSSES} times while it was worked on"
                 record = failed(item, Failure("crash", words))
             else:
-                ledger.append([Begun(item.row.key, item.fingerprint)], durable=False)
+                ledger.append([Begun(key, mark)], durable=False)
                 record = do(item, recipe, output, checkpoint)
+                checkpoint("rows", done, shard.count)  # whoever has been replaced must not publish
             enter([(item, record)], output, ledger, register)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from clipd.datasets.folder import OutputFolder, sync_all
+from clipd.errors import ClaimLost
 
 
 def files(output: OutputFolder) -> dict[str, str]:
@@ -33,6 +36,15 @@ def test_a_row_without_files_has_none_any_more(tmp_path: Path) -> None:
     output.publish("a")
     assert files(output) == {}
     assert not output.staging("a").exists()
+
+
+def test_who_was_replaced_does_not_publish(tmp_path: Path) -> None:
+    output = OutputFolder(tmp_path)
+    stage(output, "one")
+    output.publish("a")
+    with pytest.raises(ClaimLost):
+        output.publish("a")
+    assert files(output) == {"rows/a/x": "one"}
 
 
 def test_what_a_failed_row_staged_goes_and_what_it_had_stays(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clipd.datasets.ledger import HEADER, Ledger, records
-from clipd.datasets.record import Begun, Failure, Record
+from clipd.datasets.record import Begun, Failure, Lost, Record
 from clipd.datasets.register import Register, Sums
 from clipd.errors import Rejected
 
@@ -104,11 +104,12 @@ def test_a_new_record_takes_the_place_of_a_confirmed_one(tmp_path: Path) -> None
         assert register.current("id:b") == replace(BAD, failure=None, seconds=2.0)
 
 
-def test_beginnings_without_an_end_are_counted(tmp_path: Path) -> None:
+def test_rows_that_took_their_process_down_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     with Ledger(path) as ledger:
-        ledger.append([Begun("id:a", "f1"), Begun("id:a", "f1"), Begun("id:b", "f0"), Begun("id:b", "f1")])
-        ledger.append([Begun("id:c", "f1"), replace(OK, key="id:c")])
+        ledger.append([Begun("id:a", "f1"), Lost("id:a", "f1"), Begun("id:a", "f1"), Lost("id:a", "f1")])
+        ledger.append([Lost("id:b", "f0"), Begun("id:b", "f1")])
+        ledger.append([Begun("id:c", "f1"), Lost("id:c", "f1"), replace(OK, key="id:c")])
     with Register() as register:
         register.load(path)
-        assert [register.times_begun(key, "f1") for key in ("id:a", "id:b", "id:c")] == [2, 1, 0]
+        assert [register.times_lost(key, "f1") for key in ("id:a", "id:b", "id:c", "id:d")] == [2, 0, None, None]

@@ -34,6 +34,26 @@ def test_paths_that_leave_the_tree_are_faults(tmp_path: Path, video: str) -> Non
     assert row(tmp_path, tmp_path, video=video).fault
 
 
+def test_with_roots_paths_count_from_the_first_that_has_the_video_and_stay_in_it(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder, name in ((one, "a.mp4"), (other, "a.mp4"), (other, "b.mp4")):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+    (other / "link.mp4").symlink_to(one / "a.mp4")
+
+    def meant(video: str) -> Row:
+        return understand(RawRow(0, 2, {"id": "a", "video": video}), COLUMNS, tmp_path, None, (one, other))
+
+    assert [meant(video).path for video in ("a.mp4", "b.mp4", "c.mp4")] == [
+        one / "a.mp4",
+        other / "b.mp4",
+        one / "c.mp4",
+    ]
+    assert all(meant(video).fault for video in ("../one/a.mp4", str(one / "a.mp4")))
+    with pytest.raises(Rejected, match="out of the tree"):
+        _ = meant("link.mp4").path
+
+
 def test_a_link_out_of_the_tree_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "secret.mp4").write_text("x")

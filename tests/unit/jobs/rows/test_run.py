@@ -48,7 +48,8 @@ def results(output: OutputFolder) -> list[Any]:
 
 
 def merged(dataset: Dataset, made: Recipe, output: OutputFolder, shards: list[Shard]) -> dict[str, Any]:
-    return merge(dataset, made, output, [output.shard_ledger(shard.number) for shard in shards]).to_dict()
+    ledgers = [path for shard in shards for path in output.shard_ledgers(shard.number)]
+    return merge(dataset, made, output, ledgers).to_dict()
 
 
 @pytest.mark.parametrize("rows_per_shard", [1, 3, 8, 100])
@@ -91,10 +92,11 @@ def test_a_row_that_takes_its_process_down_is_given_up(dataset: Dataset, tmp_pat
 
     made, output = recipe(deadly, {}, MEANS), OutputFolder(tmp_path / "out")
     (shard,) = cut_up(dataset, 100)
-    for _ in range(2):
+    # Three times with its daemon, and so by no fault of the row; then twice alone.
+    for number, was_lost in enumerate([False, False, False, True]):
         with pytest.raises(Died):
-            run_shard(dataset, shard, made, output, go_on)
-    run_shard(dataset, shard, made, output, go_on)
+            run_shard(dataset, shard, made, output, go_on, attempt=str(number), was_lost=was_lost)
+    run_shard(dataset, shard, made, output, go_on, attempt="last", was_lost=True)
     merged(dataset, made, output, [shard])
     assert results(output) == [12, 11, "crash", "duplicate", 8, "missing", "row", 5]
 
