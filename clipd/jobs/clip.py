@@ -9,11 +9,10 @@ cannot be decoded, encoded or proven, `Deferred` and `Temporary` for disks and s
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -25,6 +24,7 @@ from clipd.formats.h264 import Settings as H264Settings
 from clipd.jobs.context import Context
 from clipd.jobs.footage import Decoded, Footage, open_footage, reopen_footage
 from clipd.jobs.geometry import Geometry, lay_out
+from clipd.jobs.hashing import hashed
 from clipd.jobs.processor import Processor, process
 from clipd.jobs.render import Render, Wanted
 from clipd.jobs.rendition import Rendition, Variations, name_rendition, names_camera, variations_for
@@ -33,7 +33,7 @@ from clipd.media.ahead import ahead
 from clipd.media.audio import LAYOUTS, Sound
 from clipd.media.decode import IndexWrong
 from clipd.media.door import Limits
-from clipd.media.encode import EncodedSound, writing
+from clipd.media.encode import EncodedSound
 from clipd.media.images import write_jpeg
 from clipd.media.versions import library_versions
 from clipd.model.artifact import Artifact
@@ -293,14 +293,14 @@ def _prove(
         outputs[render.path.name] = facts
         warnings += render.warnings()
         rendition = render.rendition
-        video = _artifact(render.path, rendition, "video", context)
-        videos.append(replace(video, name=render.name, staged=render.path.name))
+        video = hashed(render.path, rendition.folder, "video", rendition.format, context, name=render.name)
+        videos.append(video)
         if settings.thumbnail.enabled and render.middle is not None:
             path = context.staging / f"{render.path.name}.jpg"
             box = (settings.thumbnail.width, settings.thumbnail.height)
             write_jpeg(render.middle, path, box, quality=settings.thumbnail.quality, sar=source.info.video.sar)
             name = f"{rendition.stem}.jpg"
-            thumbnails.append(replace(_artifact(path, rendition, "thumbnail", context), name=name, staged=path.name))
+            thumbnails.append(hashed(path, rendition.folder, "thumbnail", rendition.format, context, name=name))
     proof_cpu = sum(render.proof_cpu_seconds for render in renders)
     return _Made((*videos, *thumbnails), outputs, tuple(warnings), proof_cpu)
 
@@ -365,12 +365,3 @@ def _output_facts(render: Render, proof: Proof) -> OutputFacts:
         crop=render.crop_facts(),
         proof=proof.words,
     )
-
-
-def _artifact(path: Path, rendition: Rendition, role: Literal["video", "thumbnail"], context: Context) -> Artifact:
-    """The file at `path`, hashed."""
-    context.checkpoint(f"hashing {path.name}", 0, 0)
-    with writing(path), path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        size = file.tell()
-    return Artifact(path.name, rendition.folder, role, rendition.format, size, digest.hexdigest(), {})

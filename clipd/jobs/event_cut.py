@@ -10,7 +10,6 @@ decoded, encoded or proven, `Deferred` and `Temporary` for disks and shares; and
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,9 +18,9 @@ from clipd.errors import Rejected
 from clipd.jobs.clip import Settings
 from clipd.jobs.context import Context
 from clipd.jobs.footage import Footage
+from clipd.jobs.hashing import hashed
 from clipd.jobs.joined import FilmPart, Joined, join
 from clipd.jobs.rendition import Rendition
-from clipd.media.encode import writing
 from clipd.media.index import FrameIndex
 from clipd.media.packets import Beside, CannotCopy, Slice
 from clipd.media.remux import Joined as Copied
@@ -137,10 +136,6 @@ def copy_moment(source: Footage, moment: Moment, output: Path, context: Context)
 
 def _with_sound(pictures: Joined, rendition: Rendition, output: Path, copied: Copied, context: Context) -> Joined:
     """What is said about `pictures`, said of the file at `output` that has their sound as well."""
-    context.checkpoint(f"hashing {output.name}", 0, 0)
-    with writing(output), output.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.tell()
     video, *thumbnails = pictures.artifacts
     (facts,) = pictures.outputs.values()
     facts = replace(
@@ -153,7 +148,7 @@ def _with_sound(pictures: Joined, rendition: Rendition, output: Path, copied: Co
     return replace(
         pictures,
         artifacts=(
-            replace(video, name=output.name, staged=output.name, size=size, sha256=digest),
+            hashed(output, video.folder, "video", video.format, context),
             *(replace(thumbnail, name=f"{rendition.stem}.jpg") for thumbnail in thumbnails),
         ),
         outputs={output.name: facts},

@@ -13,7 +13,6 @@ decoded, encoded or proven, `Deferred` and `Temporary` for disks and shares; and
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -32,6 +31,7 @@ from clipd.jobs.clip import SOUND_STEP_SECONDS, WAITING_PICTURES, Settings
 from clipd.jobs.context import Context
 from clipd.jobs.footage import Decoded, Footage, open_footage, reopen_footage
 from clipd.jobs.geometry import Geometry, lay_out
+from clipd.jobs.hashing import hashed
 from clipd.jobs.rendition import Rendition
 from clipd.jobs.truth import AppliedCrop, CropFacts, OutputFacts, SourceFacts, SpanFacts, source_facts
 from clipd.media.ahead import ahead
@@ -39,7 +39,7 @@ from clipd.media.audio import LAYOUTS
 from clipd.media.crop import Cropper
 from clipd.media.decode import IndexWrong
 from clipd.media.door import Limits
-from clipd.media.encode import EncodedSound, Encoder, Picture, writing
+from clipd.media.encode import EncodedSound, Encoder, Picture
 from clipd.media.framehash import frame_hash
 from clipd.media.images import write_jpeg
 from clipd.media.joining import Canvas, Fitter, JoinedSound, Stretch, layout_for
@@ -481,12 +481,8 @@ class _Output:
 
     def artifact(self, path: Path, role: Literal["video", "thumbnail"], name: str) -> Artifact:
         """The file at `path`, hashed."""
-        self._context.checkpoint(f"hashing {path.name}", 0, 0)
-        with writing(path), path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
-            size = file.tell()
         rendition = self.rendition
-        return Artifact(name, rendition.folder, role, rendition.format, size, digest.hexdigest(), {}, path.name)
+        return hashed(path, rendition.folder, role, rendition.format, self._context, name=name)
 
 
 def _heard(

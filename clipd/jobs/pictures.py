@@ -13,7 +13,6 @@ cannot be encoded or proven, `Deferred` and `Temporary` for disks and shares; an
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,9 +29,10 @@ from clipd.formats import h264
 from clipd.formats.format import Expected, Pictures
 from clipd.formats.h264 import Settings as H264Settings
 from clipd.jobs.context import Context
+from clipd.jobs.hashing import hashed
 from clipd.jobs.rendition import Rendition
 from clipd.media import gif
-from clipd.media.encode import Picture, Recipe, encoding, writing
+from clipd.media.encode import Picture, Recipe, encoding
 from clipd.media.gif import Settings as GifSettings
 from clipd.media.joining import Canvas, Fitter
 from clipd.media.orientation import Orientation
@@ -375,10 +375,6 @@ def _film(
     context: Context,
     warnings: list[str],
 ) -> Film:
-    context.checkpoint(f"hashing {path.name}", 0, 0)
-    with writing(path), path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        bytes_written = file.tell()
     timed = show.timed
     shown = tuple(
         Shown(timed.pictures[number].name, begins, ends, timed.times[number] if timed.times else None)
@@ -386,7 +382,7 @@ def _film(
     )
     broken = tuple(show.broken[number] for number in sorted(show.broken))
     return Film(
-        artifact=Artifact(path.name, rendition.folder, "video", rendition.format, bytes_written, digest, {}),
+        artifact=hashed(path, rendition.folder, "video", rendition.format, context),
         frames=len(shown),
         seconds=shown[-1].ends_seconds,
         width=size[0],

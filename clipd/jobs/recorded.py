@@ -9,7 +9,6 @@ Raises the errors of `clipd.errors`, and whatever `checkpoint` raises.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,13 +20,13 @@ from clipd.errors import MediaError, Rejected
 from clipd.jobs.clip import Settings as ClipSettings
 from clipd.jobs.clip import Thumbnail
 from clipd.jobs.context import Context
+from clipd.jobs.hashing import hashed
 from clipd.jobs.joined import BlackPart, FilmPart, Part, join
 from clipd.jobs.rendition import Rendition
 from clipd.jobs.request import Delivery, GapPolicy
 from clipd.jobs.truth import plain_value
 from clipd.media import remux
 from clipd.media.container import extension_of
-from clipd.media.encode import writing
 from clipd.media.packets import CannotCopy
 from clipd.media.packets import Slice as Packets
 from clipd.model.artifact import Artifact
@@ -165,7 +164,7 @@ def _copied(order: Order, context: Context) -> Made:
         "proof": done.proof,
     }
     return Made(
-        artifacts=(_artifact(output, order.folder_of_copy, context),),
+        artifacts=(hashed(output, order.folder_of_copy, "video", "copy", context),),
         method=method,
         shown=shown,
         gaps=_all_gaps(order, shown),
@@ -197,14 +196,6 @@ def _left_out_before(part: Slice, coverage: Coverage) -> Fraction:
     return sum(
         (gap.period.seconds for gap in coverage.gaps if begin < gap.period.end <= part.period.start), Fraction(0)
     )
-
-
-def _artifact(path: Path, folder: str, context: Context) -> Artifact:
-    context.checkpoint(f"hashing {path.name}", 0, 0)
-    with writing(path), path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        size = file.tell()
-    return Artifact(path.name, folder, "video", "copy", size, digest.hexdigest(), {}, path.name)
 
 
 # --- encoding -----------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +15,10 @@ from clipd.files.walk import look
 from clipd.jobs import analysis
 from clipd.jobs.analysis import Settings, Written, overlaid
 from clipd.jobs.context import Context
+from clipd.jobs.hashing import hashed
 from clipd.jobs.kind import Prepared, Result
 from clipd.media.door import Limits
-from clipd.model.artifact import Artifact
+from clipd.model.artifact import Artifact, Role
 from clipd.model.job import Job
 from clipd.tree.layout import Layout, Place
 from clipd.tree.video import VideoNote
@@ -66,7 +66,7 @@ class SegmentKind:
         written = analysis.write(found, name, clips, lambda path: place(_staged(path)), context.checkpoint)
         folder = f"segments/{film.place.folder}/{film.place.video}"
         _claim_content(film, sha256)
-        artifacts = tuple(_artifact(one, folder) for one in written)
+        artifacts = tuple(_artifact(one, folder, context) for one in written)
         paths = {one.name: film.layout.relative(film.layout.output(one.folder, one.name)) for one in artifacts}
         return Result(
             artifacts,
@@ -118,19 +118,10 @@ def _claim_content(film: Film, sha256: str) -> None:
     atomic.write(note, json.dumps({"path": film.layout.relative(film.filed)}).encode())
 
 
-def _artifact(one: Written, folder: str) -> Artifact:
+def _artifact(one: Written, folder: str, context: Context) -> Artifact:
     below, _, name = one.name.rpartition("/")
-    data = one.path.read_bytes()
-    return Artifact(
-        name=name,
-        folder=f"{folder}/{below}" if below else folder,
-        role="thumbnail" if one.format == "jpg" else "detail" if below else "data",
-        format=one.format,
-        size=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        facts={},
-        staged=_staged(one.name),
-    )
+    role: Role = "thumbnail" if one.format == "jpg" else "detail" if below else "data"
+    return hashed(one.path, f"{folder}/{below}" if below else folder, role, one.format, context, name=name)
 
 
 def _staged(name: str) -> str:
