@@ -125,7 +125,7 @@ class RequestKind:
         now = from_datetime(self._clock.now()) + Fraction(settings.share_offset)
         if not index.looked_at(request.camera):
             index.scan(float(now))
-        if request.camera not in index.cameras():
+        if index.newest(request.camera) is None:
             self._look(index, None, now, settings)
             index.require_camera(request.camera)
         zone = index.zone(request.camera)

@@ -322,6 +322,12 @@ def test_a_request_waits_for_its_recording_or_is_delivered_in_part(tmp_path: Pat
         assert "waiting for the recordings of gate" in answer(tree, "wait")["message"]
         live(tree, begin, 10)
         wait_until(lambda: answer(tree, "wait").get("status") == "done", "the request to go on", 20)
+        tree.layout.control("PAUSE").touch()
+        wait_until(lambda: "PAUSE" in tree.run("status").stdout, "the pause")
+        ask(tree, "later", **span, end_time=written(begin + timedelta(seconds=9)))
+        wait_until(lambda: answer(tree, "later").get("status") == "pending", "the request to be seen")
+        tree.layout.control("PAUSE").unlink()
+        wait_until(lambda: answer(tree, "later").get("status") == "done", "the pause to be over")
     assert frames_of(film(tree, "wait")) == seconds(7, 13)
     tree.run("run", "--once")  # nothing is left to do
 
