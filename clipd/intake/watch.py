@@ -11,13 +11,16 @@ import errno
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
 from loguru import logger
 from watchdog.events import (
     EVENT_TYPE_CLOSED,
+    EVENT_TYPE_CREATED,
     EVENT_TYPE_MOVED,
     DirCreatedEvent,
     DirDeletedEvent,
@@ -32,6 +35,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from clipd.files.mounts import filesystem_type, is_remote
+from clipd.files.openers import nobody_writes
 from clipd.files.walk import NOT_THERE_YET
 from clipd.model.setting import Section, setting
 
@@ -45,6 +49,11 @@ HEARD: list[type[FileSystemEvent]] = [
     DirDeletedEvent,
 ]
 """All that the kernel is asked for. Not opening and reading: our own walk of a big tree would overflow its queue."""
+PAIRING_SECONDS = 0.05
+"""How long the first half of a rename may wait for the second. The library holds back all later events meanwhile, and
+goes on doing so when the second half is there (watchdog.utils.delayed_queue); its own half a second would show."""
+PAIRING = (("inotify_move_event_grouper", "InotifyMoveEventGrouper"), ("inotify_buffer", "InotifyBuffer"))
+"""What keeps that time, in watchdog 7 and in watchdog 6."""
 
 
 LONGEST_REST = 10
@@ -108,6 +117,7 @@ class Watch:
 
     def __init__(self, folders: tuple[Path, ...], settings: Settings, tell: Callable[[Hint], None]) -> None:
         """Start watching `folders`; `tell` is called from another thread for every event."""
+        _pair_quickly()
         self._observer = Observer()
         self._overflow = _Overflow(folders, tell)
         _library_log().addHandler(self._overflow)
@@ -188,8 +198,18 @@ class _Teller(FileSystemEventHandler):
             self._tell(Hint(os.fsdecode(event.src_path), closed=False))
             self._tell(Hint(os.fsdecode(event.dest_path), closed=True))
             return
-        # A file renamed into the tree from outside shows as "created" without a writer: the scan lets it settle.
-        self._tell(Hint(os.fsdecode(event.src_path), closed=event.event_type == EVENT_TYPE_CLOSED))
+        path = os.fsdecode(event.src_path)
+        is_closed = event.event_type == EVENT_TYPE_CLOSED
+        if event.event_type == EVENT_TYPE_CREATED and not event.is_directory:
+            # One renamed into the tree from outside shows as created as well, and has no writer.
+            is_closed = nobody_writes(Path(path)) is True
+        self._tell(Hint(path, closed=is_closed))
+
+
+def _pair_quickly() -> None:
+    for module, name in PAIRING:
+        with suppress(ImportError):
+            getattr(import_module(f"watchdog.observers.{module}"), name).delay = PAIRING_SECONDS
 
 
 def _library_log() -> logging.Logger:

@@ -104,7 +104,8 @@ def test_a_save_makes_nobody_look_at_the_whole_folder(watch: Watch, folder: Path
 def test_reading_is_not_told(watch: Watch, folder: Path, hints) -> None:
     path = folder / "cam1" / "match_clips.json"
     path.write_text("[]")
-    until(hints, Hint(str(path), closed=True))
+    (folder / "begin").mkdir()
+    until(hints, Hint(str(folder / "begin"), closed=False))
     path.read_text()
     (folder / "end").write_text("")
     assert str(path) not in {hint.path for hint in until(hints, Hint(str(folder / "end"), closed=True))}
@@ -230,3 +231,19 @@ def test_walking_and_reading_a_watched_tree_makes_no_events(tmp_path: Path) -> N
 )
 def test_a_big_unchanged_tree_is_looked_at_less_often(trusted: bool, changed: bool, cost: float, rest: float) -> None:
     assert rest_seconds(Settings(), trusted=trusted, changed=changed, cost_seconds=cost) == pytest.approx(rest)
+
+
+def test_a_file_renamed_in_from_elsewhere_is_told_as_closed(watch: Watch, folder: Path, hints) -> None:
+    outside = folder.with_name("outside.json")
+    outside.write_text("[]")
+    path = outside.rename(folder / "cam1" / "match_clips.json")
+    until(hints, Hint(str(path), closed=True))
+
+
+def test_a_file_that_is_being_written_is_not(watch: Watch, folder: Path, hints) -> None:
+    path = folder / "cam1" / "match_clips.json"
+    with path.open("w") as file:
+        file.write("[")
+        file.flush()
+        assert until(hints, Hint(str(path), closed=False))
+    until(hints, Hint(str(path), closed=True))
