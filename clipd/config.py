@@ -29,6 +29,8 @@ from clipd.intake.schedule import Settings as ScheduleSettings
 from clipd.intake.watch import Settings as WatchSettings
 from clipd.jobs.analysis import Settings as AnalysisSettings
 from clipd.jobs.clip import Settings as ClipSettings
+from clipd.jobs.dataset import Settings as DatasetSettings
+from clipd.jobs.dataset import Tables
 from clipd.jobs.event import Settings as EventSettings
 from clipd.jobs.request import Settings as RequestSettings
 from clipd.jobs.request_kind import Archive
@@ -85,6 +87,7 @@ class Config(BaseSettings):
     recordings: RecordingSettings = setting(RecordingSettings(), "What camera systems record.")
     requests: RequestSettings = setting(RequestSettings(), "Moments from camera recordings, asked for in the inbox.")
     events: EventSettings = setting(EventSettings(), "Clips of events, from videos and from pictures.")
+    datasets: DatasetSettings = setting(DatasetSettings(), "Tables of videos, dropped into the inbox.")
     watch: WatchSettings = setting(WatchSettings(), "How new work is noticed.")
     sources: ArrivalSettings = setting(ArrivalSettings(), "When a source video counts as arrived.")
     workers: PoolSettings = setting(PoolSettings(), "The worker processes.")
@@ -155,6 +158,10 @@ class Config(BaseSettings):
             return self.root / self.cache
         base = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME")
         return Path(base) / "clipd" if base else Path.home() / ".cache" / "clipd"
+
+    def tables(self, share_offset: float = 0.0) -> Tables:
+        """What datasets are worked on by; `share_offset` is the share's clock minus ours, in seconds."""
+        return Tables(datasets=self.datasets, clips=self.clips, share_offset=share_offset)
 
     def archive(self, share_offset: float = 0.0) -> Archive:
         """What requests for moments are answered by; `share_offset` is the share's clock minus ours, in seconds."""

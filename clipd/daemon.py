@@ -55,8 +55,8 @@ BEAT_SECONDS = 5.0
 """How often the daemon says on the share that it is alive."""
 PENDING_SECONDS = 1.0
 """Whose request is not begun within this time is told that it is pending."""
-UNTOLD = ("clip", "compound")
-"""Kinds of jobs whose people are told nothing before the end: a sidecar is written once."""
+UNTOLD = ("clip", "compound", "rows", "results")
+"""Kinds of jobs whose people are not told that they wait: a sidecar is written once, and a dataset is told by row."""
 SWEEP_SECONDS = 3600.0
 """How often strays are looked for, at the least; more often where they are removed sooner."""
 
@@ -614,6 +614,7 @@ class Daemon:
                 "event": config.events,
                 "segment": config.segmentation,
                 "request": config.archive(self._share_offset),
+                **dict.fromkeys(("dataset", "rows", "results"), config.tables(self._share_offset)),
             },
             annotations=config.annotations,
             failed_status=config.failed_status,

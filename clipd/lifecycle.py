@@ -115,7 +115,7 @@ def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str
     record = attempts.begin(place.layout, record, place.daemon, place.host, place.clock.now())
     ORIGINS[job.kind].tell(place.layout, job, "processing", "", place.clock.now())
     try:
-        receipt = _deliver(job, place, claim, wish, record)
+        receipt = _deliver(job, place, claim, wish, record, last_words)
     except Exception as error:  # noqa: BLE001 - the one broad catch: whatever went wrong is sorted and told
         return _after(error, job, place, wish, record)
     except BaseException:
@@ -126,7 +126,7 @@ def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str
     return _complete(job, place, wish, record, receipt)
 
 
-def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record: Record) -> Receipt:
+def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record: Record, last_words: str) -> Receipt:
     """Find out what decides the outputs; make and publish them, unless a receipt proves that this has been done."""
     watchman = Watchman(job, place.layout, place.host, claim, ORIGINS[job.kind], place.clock)
     receipts = records.read_receipts(place.layout, job.id)
@@ -146,7 +146,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
 
     started = place.clock.now()
     with staging(place.layout, job.id, claim.token) as folder:
-        result = _run(job, place, prepared, sources, folder, watchman)
+        result = _run(job, place, prepared, sources, folder, watchman, last_words)
         logger.info("verified: {}", ", ".join(artifact.name for artifact in result.artifacts))
         watchman.check()
         aside = make_way(place.layout, job.id, result.artifacts, place.clock.now())
@@ -170,7 +170,13 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
 
 
 def _run(
-    job: Job, place: Workplace, prepared: Prepared, sources: tuple[Identity, ...], folder: Path, watchman: Watchman
+    job: Job,
+    place: Workplace,
+    prepared: Prepared,
+    sources: tuple[Identity, ...],
+    folder: Path,
+    watchman: Watchman,
+    last_words: str,
 ) -> Result:
     """Run the kind's own work, which verifies what it makes; its sources must be whole and stay what they are."""
     kind, settings = KINDS[job.kind], place.kinds[job.kind]
@@ -182,6 +188,7 @@ def _run(
         threads=place.threads,
         limits=place.limits,
         checkpoint=watchman.checkpoint,
+        last_words=last_words,
     )
     try:
         needed = kind.needed_bytes(prepared, settings, place.limits, place.cache)

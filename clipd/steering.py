@@ -42,6 +42,8 @@ ORDER_TRIES = 3
 """How often an order is tried before it is answered by what went wrong."""
 AGAIN_SECONDS = 3.0
 """How soon an order is tried again."""
+PARTS = ("dataset", "rows")
+"""Kinds of jobs that are a part of some work: that they are complete is no news, only that the whole is."""
 PARTING_SECONDS = 5.0
 """How long hooks and errands get when clipd is stopped."""
 
@@ -136,7 +138,8 @@ class Steering:
         """
         if outcome.outputs:
             self._carrier.wake()
-        if outcome.verdict in (Verdict.COMPLETE, Verdict.FAILED) and not outcome.known:
+        is_part = job.kind in PARTS and outcome.verdict is Verdict.COMPLETE
+        if outcome.verdict in (Verdict.COMPLETE, Verdict.FAILED) and not outcome.known and not is_part:
             self._herald.tell(
                 News(
                     id=uuid.uuid4().hex,

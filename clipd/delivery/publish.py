@@ -20,6 +20,8 @@ from clipd.model.artifact import Artifact
 from clipd.tree.layout import Layout
 from clipd.tree.record import Output, Receipt
 
+SHEET_BYTES = 64 << 20
+"""A larger file is no truth sheet, though it may have the name of one; one over 10,000 files takes some megabytes."""
 FOLDER_SHEET = "truth.json"
 """The truth sheet that speaks for every file of its folder, and of the folders in it, that has none of its own."""
 
@@ -146,6 +148,8 @@ def _sheet(output: Path) -> dict[str, object]:
 
 def _read(sheet: Path) -> dict[str, object]:
     try:
+        if sheet.stat().st_size > SHEET_BYTES:
+            return {}
         content = json.loads(sheet.read_bytes())
     except (OSError, ValueError):
         return {}

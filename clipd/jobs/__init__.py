@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clipd.jobs.clip_kind import ClipKind
 from clipd.jobs.compound_kind import CompoundKind
+from clipd.jobs.dataset_kind import DatasetKind, ResultsKind, RowsKind
 from clipd.jobs.event_kind import EventKind
 from clipd.jobs.kind import Kind
 from clipd.jobs.request_kind import RequestKind
@@ -12,6 +13,9 @@ from clipd.jobs.segment_kind import SegmentKind
 KINDS: dict[str, Kind] = {
     "clip": ClipKind(),
     "compound": CompoundKind(),
+    "dataset": DatasetKind(),
+    "rows": RowsKind(),
+    "results": ResultsKind(),
     "event": EventKind(),
     "segment": SegmentKind(),
     "request": RequestKind(),

@@ -26,3 +26,5 @@ class Context:
     limits: Limits
     checkpoint: Callable[[str, int, int], None]
     """`checkpoint(stage, done, total)`: call it for every frame. It is cheap; it raises when the job must stop."""
+    last_words: str = ""
+    """How the former attempt's process was lost, if it was, and by its own doing."""

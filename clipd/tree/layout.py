@@ -236,6 +236,30 @@ class Layout:
         """The lease under which outputs of a job are copied to a destination."""
         return self.state / "claims" / f"{job}.{_digest(destination)}.lock"
 
+    def dataset(self, table: str) -> Path:
+        """What is known of a table (named relative to the root) while it is worked on."""
+        return self.state / "datasets" / _digest(table)
+
+    def dataset_plan(self, table: str) -> Path:
+        """How a table is cut up into jobs."""
+        return self.dataset(table) / "plan.json"
+
+    def dataset_shards(self, table: str, run: str) -> Path:
+        """Where in a table each of these jobs begins."""
+        return self.dataset(table) / run / "shards.jsonl"
+
+    def dataset_marks(self, table: str, run: str) -> Path:
+        """The folder of the marks of the jobs that ended."""
+        return self.dataset(table) / run / "ended"
+
+    def dataset_owner(self, folder: str) -> Path:
+        """Which table a folder of outputs (named relative to the outputs tree) belongs to."""
+        return self.state / "datasets" / f"{_digest(folder.casefold())}.json"
+
+    def dataset_folder(self, table: Path) -> str:
+        """Where the outputs of a table of the inbox go by default, relative to the outputs tree."""
+        return f"datasets/{table.relative_to(self.inbox_of('datasets')).with_suffix('').as_posix()}"
+
     def heartbeat(self, host: str) -> Path:
         """What the daemon on `host` last said of itself."""
         return self.state / "hosts" / f"{host.replace('/', '_')}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clipd.delivery.origins.dataset import DatasetOrigin, ResultsOrigin, RowsOrigin
 from clipd.delivery.origins.inbox import InboxOrigin
 from clipd.delivery.origins.sidecar import SidecarOrigin
 from clipd.delivery.origins.video import VideoOrigin
@@ -11,6 +12,9 @@ from clipd.jobs import event, request, request_kind
 ORIGINS: dict[str, Origin] = {
     "clip": SidecarOrigin(),
     "compound": SidecarOrigin(),
+    "dataset": DatasetOrigin(),
+    "rows": RowsOrigin(),
+    "results": ResultsOrigin(),
     "event": InboxOrigin(
         "events", "event_id", event.understood, ("camera_id", "video_path"), ("start_time", "end_time")
     ),

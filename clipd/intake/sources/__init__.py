@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clipd.intake.sources.datasets import Datasets
 from clipd.intake.sources.requests import Requests
 from clipd.intake.sources.sidecars import Sidecars
 from clipd.intake.sources.source import Source
@@ -12,6 +13,7 @@ SOURCES: tuple[Source, ...] = (
     DroppedVideos(),
     Requests("request", "requests", "clip_id"),
     Requests("event", "events", "event_id", "event"),
+    Datasets(),
 )
 """Every folder that the daemon looks at for work."""
 SOURCE_TREE = SourceVideos()
