@@ -508,8 +508,13 @@ def serve(
     Raises:
         ConfigError: a certificate is missing.
     """
-    # The profiler looks at every thread a hundred times a second, and ours only wait.
-    with dask.config.set({"distributed.worker.profile.enabled": False}):
+    quick = {
+        # It looks at every thread a hundred times a second, and ours only wait.
+        "distributed.worker.profile.enabled": False,
+        # Within one try, Dask waits longer and longer between its attempts to connect.
+        "distributed.comm.timeouts.connect": f"{settings.connect_seconds:g}s",
+    }
+    with dask.config.set(quick):
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         asyncio.run(
             _serve(address, bench, security(settings, address), name, resources, scratch, stopped, stop_seconds)
@@ -551,7 +556,7 @@ async def _serve(
             await asyncio.to_thread(bench.stop, stop_seconds)
             await worker.close(executor_wait=False)
         else:
-            logger.warning("the connection to {} was lost; {} jobs go on", address, len(bench.running))
+            logger.warning("the connection to {} was lost; what is being worked on goes on", address)
             await asyncio.wait({stopping}, timeout=AGAIN_SECONDS)
     await asyncio.to_thread(bench.stop, stop_seconds)
 

@@ -75,7 +75,12 @@ class Cluster:
     """A scheduler on this machine, and what belongs to it; use it in a `with` block."""
 
     def __init__(
-        self, folder: Path, host: str = "127.0.0.1", at: Sequence[str] = (), flags: Sequence[str] = ()
+        self,
+        folder: Path,
+        host: str = "127.0.0.1",
+        at: Sequence[str] = (),
+        flags: Sequence[str] = (),
+        **environment: str,
     ) -> None:
         """`at` goes before the command (`ip netns exec ...`), `flags` after it."""
         scheme = "tls" if flags else "tcp"
@@ -85,6 +90,7 @@ class Cluster:
         self.scheduler = Program(
             folder / "scheduler.log",
             [*at, *command, "--port", str(port), "--no-dashboard", "--dashboard-address", ":0", *flags],
+            **environment,
         )
         self._workers: list[Program] = []
 
@@ -98,10 +104,8 @@ class Cluster:
 
     @contextmanager
     def workers(self, tree: Tree, *names: str, **environment: str) -> Iterator[list[Program]]:
-        """Workers on `tree`, once they work; stopped at the end of the block."""
+        """Workers on `tree`, which begin to look for their scheduler; stopped at the end of the block."""
         programs = [self.worker(tree, name, **environment) for name in names]
-        for program in programs:
-            program.says("works for")
         try:
             yield programs
         finally:

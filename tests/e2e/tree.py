@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +102,9 @@ class Tree:
         return self.run("run", "--once", *flags, expect=expect)
 
     @contextmanager
-    def daemon(self, *flags: str, **environment: str) -> Iterator[Daemon]:
-        """A running daemon; stopped by SIGTERM at the end of the block."""
-        daemon = Daemon(self, flags, environment)
+    def daemon(self, *flags: str, at: Sequence[str] = (), **environment: str) -> Iterator[Daemon]:
+        """A running daemon; stopped by SIGTERM at the end of the block. `at` goes before its command."""
+        daemon = Daemon(self, flags, environment, at)
         daemon.start()
         try:
             yield daemon
@@ -123,10 +123,10 @@ class Tree:
 class Daemon:
     """The daemon as a process."""
 
-    def __init__(self, tree: Tree, flags: tuple[str, ...], environment: dict[str, str]) -> None:
+    def __init__(self, tree: Tree, flags: tuple[str, ...], environment: dict[str, str], at: Sequence[str] = ()) -> None:
         self.tree, self.flags, self.environment = tree, flags, environment
         self.log_file = tree.logs / f"daemon-{time.monotonic_ns()}.log"
-        self.command = [sys.executable, "-m", "clipd", "run", *flags]
+        self.command = [*at, sys.executable, "-m", "clipd", "run", *flags]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
