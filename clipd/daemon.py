@@ -58,6 +58,8 @@ PENDING_SECONDS = 1.0
 UNTOLD = ("clip", "compound", "rows", "results")
 """Kinds of jobs whose people are not told that they wait: a sidecar is written once, and a dataset is told by row."""
 SWEEP_SECONDS = 3600.0
+WATCH_SHARE = 9.0
+"""Watching over what runs may take one part of the time and leaves this many, however many jobs of a cluster run."""
 """How often strays are looked for, at the least; more often where they are removed sooner."""
 
 
@@ -137,7 +139,7 @@ class Daemon:
         self._taken = 0
         self._walk: Iterator[str] | None = None
         self._sweep: Iterator[None] | None = None
-        self._next_walk = self._next_beat = self._next_sweep = 0.0
+        self._next_walk = self._next_beat = self._next_sweep = self._next_watch = 0.0
         self._scanned = False
         self._root_trouble = ""
         self._stopping = False
@@ -448,9 +450,14 @@ class Daemon:
                 self._pool.cancel(job.id, self._steering.gate.why)
             return
         limit = self.config.workers.no_progress_seconds
-        for job, why in self._supervision.to_stop(self._pool.begun_jobs, self.clock.monotonic(), limit):
+        now = self.clock.monotonic()
+        if now < self._next_watch:
+            return
+        for job, why in self._supervision.to_stop(self._pool.begun_jobs, now, limit):
             self._pool.cancel(job.id, why)
 
+        ended = self.clock.monotonic()
+        self._next_watch = ended + WATCH_SHARE * (ended - now)
     def _beat(self) -> None:
         """Say on the share that this daemon is alive and what it waits for; learn the share's clock from it."""
         now = self.clock.monotonic()
@@ -681,5 +688,7 @@ class Daemon:
             work=self._showing.work,
             hooks_delivered=self._steering.hooks.delivered,
             hooks_failed=self._steering.hooks.failed,
+            cluster=self._pool.label if self.config.executor.kind == "dask" else "",
+            nodes=self._pool.nodes,
             hooks_dropped=self._steering.hooks.dropped,
         )

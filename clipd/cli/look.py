@@ -24,6 +24,7 @@ from clipd.report.overview import Overview, find, items_of, overview
 from clipd.tree import sidecar
 from clipd.tree.layout import CONFIG_NAME, Layout
 from clipd.tree.marker import require_same_share
+from clipd.worker.executor import Node
 
 SHOWN = 20
 """How many clips of a kind `status` lists without --all."""
@@ -147,7 +148,13 @@ def schema(
 def _show_daemons(found: Overview) -> None:
     for daemon in found.daemons:
         events = "file events" if daemon.events else "polling"
-        say(f"daemon    {daemon.host} (process {daemon.pid}): {counted(daemon.workers, 'worker')}, {events}")
+        strength = f"{counted(daemon.workers, 'slot')} of {daemon.cluster}" if daemon.cluster else ""
+        strength = strength or counted(daemon.workers, "worker")
+        say(f"daemon    {daemon.host} (process {daemon.pid}): {strength}, {events}")
+        for node in daemon.nodes[:SHOWN]:
+            say(f"worker    {_work_of(node)}", style=None if node.answers else "yellow")
+        if len(daemon.nodes) > SHOWN:
+            say(f"worker    and {len(daemon.nodes) - SHOWN} more (--json)")
         if daemon.hooks_failed or daemon.hooks_dropped:
             missed = f"{daemon.hooks_failed} news failed, {daemon.hooks_dropped} dropped"
             say(f"hooks     {missed}; the log of {daemon.host} says why", style="yellow")
@@ -157,6 +164,13 @@ def _show_daemons(found: Overview) -> None:
         say("paused    the file PAUSE lies in the state folder; remove it to go on", style="yellow")
     elif found.gate.shut:
         say(f"waiting   {found.gate.why}", style="yellow")
+
+
+def _work_of(node: Node) -> str:
+    if not node.answers:
+        return f"{node.name}: does not answer"
+    busy = f"{node.name}: {len(node.jobs)} of {node.slots} busy"
+    return f"{busy}: {', '.join(node.jobs)}" if node.jobs else busy
 
 
 def _show_clips(found: Overview, everything: bool) -> None:

@@ -20,6 +20,7 @@ from clipd.files.atomic import translated
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.tree.layout import Layout
+from clipd.worker.executor import Node
 
 STALE_SECONDS = 30.0
 """A daemon that has said nothing for this long is taken to be gone."""
@@ -120,6 +121,11 @@ class Health:
     """News that a hook did not take in any of its tries."""
     hooks_dropped: int = 0
     """News that a hook was too slow to be told."""
+
+    cluster: str = ""
+    """The cluster that does its work; "" when this machine does."""
+    nodes: list[Node] = field(default_factory=list)
+    """The workers of that cluster, and what they do."""
 
     age_seconds: float = 0.0
     """How long ago that was by the share's own clock, as `read_notes` found out; the writer's clock may be off."""

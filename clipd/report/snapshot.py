@@ -28,6 +28,7 @@ from clipd.report.history import Ending, History
 from clipd.tree import outbox
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
+from clipd.worker.executor import Node
 
 GONE_SHOWN_SECONDS = 24 * 3600.0
 """How long a daemon that fell silent is still shown."""
@@ -141,6 +142,10 @@ class Machine:
     work: Work
     hooks: Mapping[str, int]
     """What became of the news for its hooks: how many were `delivered`, `failed`, `dropped`."""
+    cluster: str = ""
+    """The cluster that does its work; "" when it does so itself."""
+    nodes: tuple[Node, ...] = ()
+    """The workers of that cluster."""
 
 
 @dataclass(frozen=True)
@@ -345,6 +350,7 @@ def _machine(note: Health, now: datetime) -> Machine:
         len(note.running), note.events, tuple(note.cameras), note.started_at, note.scanned_at, note.scan_seconds,
         note.work,
         {"delivered": note.hooks_delivered, "failed": note.hooks_failed, "dropped": note.hooks_dropped},
+        note.cluster, tuple(note.nodes),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from asyncio import wait_for
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from clipd.model.job import Job
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_same_share
 from clipd.worker.bench import Bench, deferral
-from clipd.worker.executor import Settings
+from clipd.worker.executor import Node, Settings
 from clipd.worker.pool import Ended
 
 try:
@@ -136,6 +137,7 @@ class _Workers:
 
     threads: Mapping[str, int] = field(default_factory=dict)
     slots: dict[str, int] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     """Those that do not answer; they get no jobs until they do."""
 
@@ -184,6 +186,19 @@ class Cluster:
     def slots(self) -> int:
         """How many jobs the workers that are there can do at the same time."""
         return self._slots
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Which worker does what."""
+        workers, jobs = self._workers, defaultdict[str, list[str]](list)
+        with self._lock:
+            for errand in self._errands.values():
+                if errand.worker:
+                    jobs[errand.worker].append(errand.job.name)
+        return [
+            Node(workers.names.get(worker, worker), slots, tuple(jobs[worker]), worker not in workers.silent)
+            for worker, slots in sorted(workers.slots.items())
+        ]
 
     @property
     def free(self) -> int:
@@ -301,6 +316,7 @@ class Cluster:
             known = await wait_for(client.scheduler.identity(n_workers=-1), ANSWER_SECONDS)
             have = {address: worker["resources"] for address, worker in known["workers"].items()}
             workers.threads = threads
+            workers.names = {address: str(worker["name"]) for address, worker in known["workers"].items()}
             workers.slots = {
                 address: self._slots_of(count, have.get(address, {})) for address, count in threads.items()
             }

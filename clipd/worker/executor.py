@@ -7,6 +7,7 @@ it that it is not done twice.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pydantic import field_validator, model_validator
@@ -79,6 +80,16 @@ class Settings(Section):
         return {name: amount for name, amount in self.resources.items() if amount}
 
 
+@dataclass(frozen=True)
+class Node:
+    """A worker of a cluster: how many jobs it can do at the same time, and the names of those it does."""
+
+    name: str
+    slots: int
+    jobs: tuple[str, ...]
+    answers: bool = True
+
+
 class Executor(Protocol):
     """Runs jobs elsewhere than in the daemon's own process."""
 
@@ -95,6 +106,11 @@ class Executor(Protocol):
     @property
     def slots(self) -> int:
         """How many jobs can be worked on at the same time."""
+        ...
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Who does what, where that is not the daemon's own machine."""
         ...
 
     @property

@@ -26,6 +26,7 @@ from clipd.errors import Deferred
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.model.setting import Section, setting
+from clipd.worker.executor import Node
 from clipd.worker.process import ASKED_TO_END, Began, Raised, Returned, Terms, command
 
 KILL_SECONDS = 3.0
@@ -131,6 +132,11 @@ class Pool:
     def slots(self) -> int:
         """How many jobs can be worked on at the same time."""
         return self.settings.worker_count
+
+    @property
+    def nodes(self) -> list[Node]:
+        """None but the daemon's own."""
+        return []
 
     def start(self) -> None:
         """Nothing: workers start when there is work for them."""

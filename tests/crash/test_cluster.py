@@ -18,6 +18,7 @@ import pytest
 
 from clipd.delivery.strays import sweep
 from clipd.files import lease
+from clipd.report.health import read_healths
 from tests.crash import oracle
 from tests.crash.child import clip
 from tests.crash.test_mid_job import progress
@@ -129,6 +130,11 @@ def test_a_killed_scheduler_costs_nothing_and_is_found_again(tree: Tree, tmp_pat
     all_is_well(tree, 6)
 
 
+def tasks(tree: Tree) -> list[str]:
+    """What the workers do, as the daemon tells it."""
+    return [job for note in read_healths(tree.layout) for node in note.nodes for job in node.jobs]
+
+
 def test_a_cancelled_clip_stops_at_its_worker_and_the_others_go_on(cluster: Cluster, tree: Tree, hold: Path) -> None:
     sidecar = clips(tree, 2)
     with (
@@ -137,6 +143,7 @@ def test_a_cancelled_clip_stops_at_its_worker_and_the_others_go_on(cluster: Clus
     ):
         under_way(tree)
         (former,) = progress(tree)
+        wait_until(lambda: "match / goal0" in tasks(tree), "the status to say who does it")
         tree.run("cancel", "goal0")
         wait_until(lambda: former["job"] not in [note["job"] for note in progress(tree)], "the attempt to end")
         under_way(tree)

@@ -14,6 +14,7 @@ import pytest
 
 from clipd.config import load
 from clipd.errors import ConfigError
+from clipd.report.health import read_healths
 from tests.crash import oracle
 from tests.crash.child import clip
 from tests.e2e.cluster import CLUSTER, Cluster, Program, free_port, hosts
@@ -48,6 +49,11 @@ def tree(tmp_path: Path, film: Path) -> Tree:
     return tree_with(tmp_path, film)
 
 
+def told(tree: Tree) -> dict[str, int]:
+    """The workers that the daemon tells of, and their slots."""
+    return {node.name.rpartition("-")[0]: node.slots for note in read_healths(tree.layout) for node in note.nodes}
+
+
 def test_every_kind_of_work_is_done_by_the_workers_on_whatever_mount_they_see(
     cluster: Cluster, tree: Tree, film: Path, tmp_path: Path
 ) -> None:
@@ -76,7 +82,8 @@ def test_every_kind_of_work_is_done_by_the_workers_on_whatever_mount_they_see(
         wait_until(answered, "everything to be done")
         wait_until(lambda: (tree.layout.source / "cam2/s1/new.mp4").exists(), "the dropped video to be filed")
         wait_until(lambda: bool(list(tree.layout.sidecars.glob("cam2/**/*_clips.json"))), "its clips to be suggested")
-        wait_until(lambda: "2 workers" in tree.run("status").stdout, "the status to count the slots")
+        wait_until(lambda: told(tree) == {"node1": 1, "node2": 1}, "the status to name the workers")
+        assert "2 slots of the Dask cluster" in tree.run("status").stdout
         assert daemon.stop() == 0
     other.stop()
     assert set(hosts(tree)) == {"node1", "node2"}
@@ -84,12 +91,16 @@ def test_every_kind_of_work_is_done_by_the_workers_on_whatever_mount_they_see(
     assert "claimed" not in daemon.log, "the daemon worked itself"
 
 
+def reasons(tree: Tree) -> str:
+    return " ".join(why for note in read_healths(tree.layout) for why in note.waiting.values())
+
+
 def test_a_worker_of_another_tree_takes_nothing_and_the_status_says_why(
     cluster: Cluster, tree: Tree, film: Path, tmp_path: Path
 ) -> None:
     sidecar = tree.write_sidecar([clip("goal", 0, 19)])
     with cluster.workers(tree_with(tmp_path / "other", film), "stranger"), tree.daemon("--dask", cluster.address):
-        wait_until(lambda: "serves another tree" in tree.run("status").stdout, "the reason to be told")
+        wait_until(lambda: "serves another tree" in reasons(tree), "the reason to be told")
         assert tree.clip(sidecar, "goal")["status"] == "Process"
 
 
