@@ -113,7 +113,6 @@ def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str
     if (wait := attempts.too_soon(record, place.clock.now(), place.retry)) > 0:
         return Outcome(Verdict.RETRY, record.last_error, again_in_seconds=wait)
     record = attempts.begin(place.layout, record, place.daemon, place.host, place.clock.now())
-    ORIGINS[job.kind].tell(place.layout, job, "processing", "", place.clock.now())
     try:
         receipt = _deliver(job, place, claim, wish, record, last_words)
     except Exception as error:  # noqa: BLE001 - the one broad catch: whatever went wrong is sorted and told
@@ -135,6 +134,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
         return proof
     prepared = KINDS[job.kind].prepare(place.layout, job, wish.request(), place.kinds[job.kind])
     wish.agree()
+    ORIGINS[job.kind].tell(place.layout, job, "processing", "", place.clock.now())
     watchman.guard(lambda now: _decides(job, place, now) == prepared.decides)
     for path in () if prepared.is_settled else prepared.sources:
         arrival.require_settled(path, place.share_offset, place.arrival)
