@@ -170,8 +170,16 @@ def cpu_seconds(daemon: int) -> float:
         pid = pids.pop()
         stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         spent += int(stat[11]) + int(stat[12])
-        pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        pids += [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in children_of(task)]
     return spent / TICKS_PER_SECOND
+
+
+def children_of(task: Path) -> list[str]:
+    """The processes that a thread started."""
+    try:
+        return (task / "children").read_text().split()
+    except OSError:
+        return []  # it ended just now
 
 
 if __name__ == "__main__":
