@@ -32,6 +32,7 @@ from clipd.jobs.clip import Settings as ClipSettings
 from clipd.jobs.dataset import Settings as DatasetSettings
 from clipd.jobs.dataset import Tables
 from clipd.jobs.event import Settings as EventSettings
+from clipd.jobs.link import Settings as LinkSettings
 from clipd.jobs.request import Settings as RequestSettings
 from clipd.jobs.request_kind import Archive
 from clipd.log import Settings as LogSettings
@@ -88,6 +89,7 @@ class Config(BaseSettings):
     requests: RequestSettings = setting(RequestSettings(), "Moments from camera recordings, asked for in the inbox.")
     events: EventSettings = setting(EventSettings(), "Clips of events, from videos and from pictures.")
     datasets: DatasetSettings = setting(DatasetSettings(), "Tables of videos, dropped into the inbox.")
+    links: LinkSettings = setting(LinkSettings(), "Videos that are fetched from links in the inbox.")
     watch: WatchSettings = setting(WatchSettings(), "How new work is noticed.")
     sources: ArrivalSettings = setting(ArrivalSettings(), "When a source video counts as arrived.")
     workers: PoolSettings = setting(PoolSettings(), "The worker processes.")

@@ -36,6 +36,7 @@ from clipd.intake.scans import Scans
 from clipd.intake.settle import Settling
 from clipd.intake.sources import SOURCE_TREE, SOURCES
 from clipd.intake.watch import Hint, Watch, rest_seconds
+from clipd.jobs.link_kind import Fetching
 from clipd.lifecycle import Workplace, process
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
@@ -619,6 +620,7 @@ class Daemon:
                 "clip": config.clips,
                 "compound": config.clips,
                 "event": config.events,
+                "link": Fetching(links=config.links, space=config.space),
                 "segment": config.segmentation,
                 "request": config.archive(self._share_offset),
                 **dict.fromkeys(("dataset", "rows", "results"), config.tables(self._share_offset)),

@@ -19,6 +19,8 @@ from clipd.tree.layout import TICKET_SUFFIX, Layout
 
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<ending>[0-9a-f]{12}|[0-9a-f]{16}-[0-9a-f]{16}(?:-kept)?)\.tmp")
 """The names that `files.atomic.temporary` makes."""
+DOWNLOAD_KEPT_SECONDS = 7 * 86400.0
+"""How much longer than other strays a part of a download is kept: a pause must not cost what was fetched."""
 
 
 def sweep(
@@ -44,6 +46,13 @@ def sweep(
             staging.remove(folder)
             say(f"removed what a killed attempt left: {layout.relative(folder)}")
         yield
+    for folder in _downloads(layout):
+        seen = look(folder)
+        old = seen is not None and seen.mtime_ns / 1e9 <= older_than - DOWNLOAD_KEPT_SECONDS
+        if old and not lease.seems_held(layout.claim(folder.name)):
+            staging.remove(folder)
+            say(f"removed a download that nobody goes on with: {layout.relative(folder)}")
+        yield
     for ticket, seen in files(
         layout.all_receipts,
         wanted=lambda name: name.endswith(TICKET_SUFFIX),
@@ -67,6 +76,11 @@ def sweep(
                 except (ClipdError, lease.Taken) as error:
                     say(f"{layout.relative(Path(path))} stays for now: {error}")
             yield
+
+
+def _downloads(layout: Layout) -> list[Path]:
+    with atomic.translated(f"listing {layout.downloads}"):
+        return sorted(layout.downloads.iterdir()) if layout.downloads.is_dir() else []
 
 
 def _clear(layout: Layout, claims: lease.Settings, temp: Path, settle: Callable[[float], None]) -> None:

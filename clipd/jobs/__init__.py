@@ -7,6 +7,7 @@ from clipd.jobs.compound_kind import CompoundKind
 from clipd.jobs.dataset_kind import DatasetKind, ResultsKind, RowsKind
 from clipd.jobs.event_kind import EventKind
 from clipd.jobs.kind import Kind
+from clipd.jobs.link_kind import LinkKind
 from clipd.jobs.request_kind import RequestKind
 from clipd.jobs.segment_kind import SegmentKind
 
@@ -17,6 +18,7 @@ KINDS: dict[str, Kind] = {
     "rows": RowsKind(),
     "results": ResultsKind(),
     "event": EventKind(),
+    "link": LinkKind(),
     "segment": SegmentKind(),
     "request": RequestKind(),
 }

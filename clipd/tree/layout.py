@@ -260,6 +260,19 @@ class Layout:
         """Where the outputs of a table of the inbox go by default, relative to the outputs tree."""
         return f"datasets/{table.relative_to(self.inbox_of('datasets')).with_suffix('').as_posix()}"
 
+    def link_note(self, job: str) -> Path:
+        """What was answered to a link, while others of its file are not."""
+        return self.state / "links" / f"{job}.json"
+
+    @property
+    def downloads(self) -> Path:
+        """Where videos are fetched to before they have their names; on the source tree's own filesystem."""
+        return self.source / ".clipd-downloads"
+
+    def download(self, job: str) -> Path:
+        """The folder of the video that a job fetches; it outlives attempts, which go on with what is there."""
+        return self.downloads / job
+
     def heartbeat(self, host: str) -> Path:
         """What the daemon on `host` last said of itself."""
         return self.state / "hosts" / f"{host.replace('/', '_')}.json"

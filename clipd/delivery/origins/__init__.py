@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clipd.delivery.origins.dataset import DatasetOrigin, ResultsOrigin, RowsOrigin
 from clipd.delivery.origins.inbox import InboxOrigin
+from clipd.delivery.origins.link import LinkOrigin
 from clipd.delivery.origins.sidecar import SidecarOrigin
 from clipd.delivery.origins.video import VideoOrigin
 from clipd.delivery.origins.wish import Answer, Origin, Wish
@@ -18,6 +19,7 @@ ORIGINS: dict[str, Origin] = {
     "event": InboxOrigin(
         "events", "event_id", event.understood, ("camera_id", "video_path"), ("start_time", "end_time")
     ),
+    "link": LinkOrigin(),
     "segment": VideoOrigin(),
     "request": InboxOrigin("requests", "clip_id", request.understand, ("camera_id",), tuple(request_kind.ANSWERED)),
 }

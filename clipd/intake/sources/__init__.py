@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clipd.intake.sources.datasets import Datasets
+from clipd.intake.sources.links import Links
 from clipd.intake.sources.requests import Requests
 from clipd.intake.sources.sidecars import Sidecars
 from clipd.intake.sources.source import Source
@@ -13,6 +14,7 @@ SOURCES: tuple[Source, ...] = (
     DroppedVideos(),
     Requests("request", "requests", "clip_id"),
     Requests("event", "events", "event_id", "event"),
+    Links(),
     Datasets(),
 )
 """Every folder that the daemon looks at for work."""
