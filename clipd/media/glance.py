@@ -13,13 +13,15 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import av
 import av.error
+import cv2
 import numpy as np
-from av import AudioStream, VideoFrame, VideoStream
+from av import AudioStream, VideoFormat, VideoFrame, VideoStream
 from av.container import InputContainer
 from av.stream import Discard
 from av.video.plane import VideoPlane
@@ -67,7 +69,7 @@ class Settings(Section):
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """One frame, seen small. The arrays are views that hold until the next glance: copy what is to be kept."""
+    """One frame, seen small. The arrays stay as they are for as long as somebody keeps them."""
 
     number: int
     """The n-th frame in presentation order, from 0."""
@@ -77,6 +79,11 @@ class Glance:
     """(H, W) uint8, W as the settings say, in the range that the video is coded with (16..235 or 0..255)."""
     chroma: tuple[Rows, Rows]
     """(H/2, W/2) uint8 U and V, likewise."""
+    changes: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """The mean absolute difference of each plane (Y, U, V) from the frame before, 0..255; 0 for the first frame.
+
+    Almost everything that looks wants to know that, so it is measured once.
+    """
 
 
 class Whole:
@@ -89,7 +96,7 @@ class Whole:
     @property
     def bits(self) -> int:
         """How many bits a sample has."""
-        return max(component.bits for component in self._frame.format.components)
+        return _bits(self._frame.format.name)
 
     @property
     def is_full_range(self) -> bool:
@@ -271,15 +278,25 @@ class _Look:
         self._tick_seconds = tick_seconds
         self._first = 0
         self._seconds = 0.0
+        self._before: Glance | None = None
 
     def at(self, frame: VideoFrame, number: int, stamp: int) -> Glance:
         if self._size is None:
             self._size, self._first = _small(frame.width, frame.height, self._width), stamp
         small = self._reshaper.fit(frame, *self._size)
         width, height = self._size
-        luma, u, v = small.planes
-        chroma = _rows(u, width // 2, height // 2), _rows(v, width // 2, height // 2)
-        return Glance(number, self._time(number, stamp), _rows(luma, width, height), chroma)
+        first, second, third = small.planes
+        luma = _rows(first, width, height)
+        chroma = _rows(second, width // 2, height // 2), _rows(third, width // 2, height // 2)
+        before, changes = self._before, (0.0, 0.0, 0.0)
+        if before is not None:
+            changes = (
+                cv2.norm(luma, before.luma, cv2.NORM_L1) / luma.size,
+                cv2.norm(chroma[0], before.chroma[0], cv2.NORM_L1) / chroma[0].size,
+                cv2.norm(chroma[1], before.chroma[1], cv2.NORM_L1) / chroma[1].size,
+            )
+        self._before = Glance(number, self._time(number, stamp), luma, chroma, changes)
+        return self._before
 
     def _time(self, number: int, stamp: int) -> float:
         """Seconds since the first frame; where time stands still or jumps back, a tick after the frame before."""
@@ -288,6 +305,11 @@ class _Look:
             seconds = self._seconds + self._tick_seconds
         self._seconds = seconds
         return seconds
+
+
+@lru_cache(maxsize=64)
+def _bits(pixels: str) -> int:
+    return max(component.bits for component in VideoFormat(pixels).components)
 
 
 def _rows(plane: VideoPlane, width: int, height: int) -> Rows:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import cv2
 from numpy.typing import NDArray
 
-from clipd.media.glance import Glance, Rows, Whole
+from clipd.media.glance import Glance, Whole
 from clipd.model.setting import Section, setting
 from clipd.segmentation.stretches import lasts
 
@@ -24,8 +24,8 @@ MOVES: Final = 2.0
 """A small picture that differs by this many times the noise has moved."""
 STANDS: Final = 1 / 3
 """A small picture that differs by this part of the noise, chroma included, stands still."""
-ROWS_FIRST: Final = 8
-"""Every how many rows are compared first, ..."""
+ROWS_FIRST: Final = 32
+"""How many rows are compared first, spread over the picture, ..."""
 CLEAR: Final = 1.5
 """... which decides if they differ by this many times more, or less, than the noise."""
 
@@ -44,8 +44,8 @@ class Freeze:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._first: tuple[int, float] | None = None
-        self._small: tuple[Rows, ...] | None = None
+        self._since: tuple[int, float] | None = None
+        self._first: Glance | None = None
         self._whole: Whole | None = None
         self._runs: list[tuple[int, int]] = []
 
@@ -55,8 +55,8 @@ class Freeze:
         if self._is_as_before(glance, picture):
             return
         self._end(glance.number, glance.seconds)
-        self._first, self._whole = (glance.number, glance.seconds), picture
-        self._small = (glance.luma.copy(), *(plane.copy() for plane in glance.chroma))
+        self._since = glance.number, glance.seconds
+        self._first, self._whole = glance, picture
 
     def finish(self, frames: int, end_seconds: float) -> tuple[tuple[int, int], ...]:
         """The runs, half-open, in a video of so many frames."""
@@ -64,19 +64,22 @@ class Freeze:
         return tuple(self._runs)
 
     def _is_as_before(self, glance: Glance, picture: Whole) -> bool:
-        if self._small is None or self._whole is None or self._small[0].shape != glance.luma.shape:
+        first = self._first
+        if first is None or self._whole is None:
             return False
         noise = self._settings.noise * (1 << 8)
-        if _difference((self._small[0],), (glance.luma,)) > MOVES * noise:
+        follows = glance.number == first.number + 1
+        luma = glance.changes[0] if follows else _difference((first.luma,), (glance.luma,))
+        if luma > MOVES * noise:
             return False
-        if _difference(self._small, (glance.luma, *glance.chroma)) < STANDS * noise:
+        if _difference((first.luma, *first.chroma), (glance.luma, *glance.chroma)) < STANDS * noise:
             return True
         return _is_same(self._whole, picture, self._settings.noise)
 
     def _end(self, number: int, seconds: float) -> None:
-        if self._first is not None and lasts(seconds - self._first[1], self._settings.least_seconds):
-            self._runs.append((self._first[0], number))
-        self._first = None
+        if self._since is not None and lasts(seconds - self._since[1], self._settings.least_seconds):
+            self._runs.append((self._since[0], number))
+        self._since = None
 
 
 def _is_same(one: Whole, other: Whole, noise: float) -> bool:
@@ -85,7 +88,7 @@ def _is_same(one: Whole, other: Whole, noise: float) -> bool:
     if [plane.shape for plane in before] != [plane.shape for plane in now] or one.bits != other.bits:
         return False
     levels = noise * (1 << one.bits)
-    some = _difference(before, now, ROWS_FIRST)
+    some = _difference(before, now, max(1, before[0].shape[0] // ROWS_FIRST))
     if not levels / CLEAR <= some <= levels * CLEAR:
         return some < levels
     return _difference(before, now) <= levels

@@ -46,10 +46,10 @@ class Motion:
         # A frame that is due at a whole slot may be a rounding error early.
         slot = int(glance.seconds * self._settings.per_second + SLACK)
         self._due = (slot + 1 - SLACK) / self._settings.per_second
-        if self._before is not None and self._before.shape == glance.luma.shape:
+        if self._before is not None:
             self._slots.append(slot)
             self._changes.append(cv2.norm(glance.luma, self._before, cv2.NORM_L1) / glance.luma.size)
-        self._before = glance.luma.copy()
+        self._before = glance.luma
 
     def curve(self, times: NDArray[np.float64]) -> Curve:
         """(G,) the mean absolute difference of luma, 0..255, smoothed, at `times` (G,) in seconds."""

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import cv2
-
-from clipd.media.glance import Glance, Rows
+from clipd.media.glance import Glance
 from clipd.model.setting import Section, setting
 from clipd.segmentation.cut import Cut
 
@@ -34,21 +32,16 @@ class Settings(Weights):
 
 
 class Change:
-    """Yields how much each frame differs from the one before."""
+    """Tells how much a frame differs from the one before."""
 
     def __init__(self, weights: Weights) -> None:
-        self._shares = (weights.luma, weights.chroma, weights.chroma)
-        self._before: tuple[Rows, ...] = ()
+        total = weights.luma + 2 * weights.chroma or 1.0
+        self._luma, self._chroma = weights.luma / total, weights.chroma / total
 
     def of(self, glance: Glance) -> float:
         """0..255, the weighted mean over the planes; 0 for the first frame."""
-        planes = (glance.luma, *glance.chroma)
-        before, self._before = self._before, tuple(plane.copy() for plane in planes)
-        if not before:
-            return 0.0
-        parts = [cv2.norm(now, then, cv2.NORM_L1) / now.size for now, then in zip(planes, before, strict=True)]
-        total = sum(share * part for share, part in zip(self._shares, parts, strict=True))
-        return float(total / (sum(self._shares) or 1.0))
+        luma, blue, red = glance.changes
+        return self._luma * luma + self._chroma * (blue + red)
 
 
 class Content:

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import cv2
-import numpy as np
-
-from clipd.media.glance import Glance, Rows
+from clipd.media.glance import Glance
 from clipd.model.setting import Section, setting
 from clipd.segmentation.cut import Cut
 
@@ -29,19 +26,12 @@ class SceneScore:
     """Yields the score of each frame."""
 
     def __init__(self) -> None:
-        self._before: Rows | None = None
-        self._difference = 0.0
+        self._before = 0.0
 
-    def of(self, luma: Rows) -> float:
-        """0..1; 0 for the first frame, and for one of another size than the frame before."""
-        before, self._before = self._before, luma.copy()
-        if before is None or before.shape != luma.shape:
-            self._difference = 0.0
-            return 0.0
-        difference = cv2.norm(luma, before, cv2.NORM_L1) / luma.size
-        score = min(difference, abs(difference - self._difference)) / 100
-        self._difference = difference
-        return float(np.clip(score, 0, 1))
+    def of(self, change: float) -> float:
+        """0..1, of a frame with this mean absolute difference of luma; 0 for the first frame."""
+        before, self._before = self._before, change
+        return min(change, abs(change - before), 100.0) / 100
 
 
 class Scene:
@@ -57,7 +47,7 @@ class Scene:
 
     def feed(self, glance: Glance) -> None:
         """Takes the next frame."""
-        score = self._score.of(glance.luma)
+        score = self._score.of(glance.changes[0])
         if score > self._settings.threshold:
             self._cuts.append(Cut(glance.number, glance.seconds, score, self.name))
 

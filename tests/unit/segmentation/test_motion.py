@@ -13,10 +13,8 @@ CHROMA = (np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
 def motion(levels: list[int], times: list[float], settings: Settings = UNSMOOTHED) -> Motion:
     """What even pictures of these levels, shown at these times, give."""
     measure = Motion(settings)
-    shared = np.zeros((8, 8), np.uint8)
     for number, (level, seconds) in enumerate(zip(levels, times, strict=True)):
-        shared[:] = level  # as with a viewing, the memory is used again
-        measure.feed(Glance(number, seconds, shared, CHROMA))
+        measure.feed(Glance(number, seconds, np.full((8, 8), level, np.uint8), CHROMA))
     return measure
 
 

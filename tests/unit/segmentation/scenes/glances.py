@@ -48,13 +48,13 @@ def moved(picture: Picture, x: float, y: float = 0, *, gain: float = 1, zoom: fl
 
 
 def glances(pictures: Iterable[Picture]) -> Iterable[Glance]:
-    """Views that are spoilt as soon as the next glance is asked for."""
+    """What a viewing of the pictures gives."""
+    before: tuple[Picture, ...] = ()
     for number, picture in enumerate(pictures):
-        luma = picture[..., 0].copy()
-        chroma = picture[::2, ::2, 1].copy(), picture[::2, ::2, 2].copy()
-        yield Glance(number, number / RATE, luma, chroma)
-        for plane in (luma, *chroma):
-            plane[:] = 255 * (number % 2)
+        planes = picture[..., 0].copy(), picture[::2, ::2, 1].copy(), picture[::2, ::2, 2].copy()
+        parts = [float(cv2.absdiff(now, then).mean()) for now, then in zip(planes, before or planes, strict=True)]
+        yield Glance(number, number / RATE, planes[0], planes[1:], (parts[0], parts[1], parts[2]))
+        before = planes
 
 
 def cuts(name: str, pictures: Iterable[Picture], **numbers: object) -> tuple[Cut, ...]:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import av
 import av.filter
-import numpy as np
 import pytest
 
 from clipd.media.door import Limits
@@ -57,9 +56,8 @@ def test_the_same_frames_as_ffmpegs_filter_at_full_size(name: str) -> None:
 
 def test_the_score_is_the_smaller_of_the_change_and_its_change() -> None:
     score = SceneScore()
-    levels = (10, 10, 60, 110, 130)
 
-    scores = [score.of(np.full((4, 4), level, np.uint8)) for level in levels]
+    scores = [score.of(change) for change in (0.0, 0.0, 50.0, 50.0, 20.0)]
 
     assert scores == pytest.approx([0, 0, 0.5, 0, 0.2])
 
