@@ -11,10 +11,11 @@ long. Fades and dissolves come from `gradual`; hard cuts inside of them are left
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
+from math import exp, log
 from typing import ClassVar
 
 import cv2
@@ -45,8 +46,12 @@ class Settings(Section):
         4, "What is seen again within so many frames was interrupted by a flash, not cut.", unit="frames", ge=1, le=16
     )
     still: float = setting(
-        0.95, "Above this correlation pixel by pixel nothing moved, and a close look is not needed.", gt=0, le=1
+        0.85, "Above this correlation pixel by pixel nothing moved, and a close look is not needed.", gt=0, le=1
     )
+    returning: float = setting(
+        0.5, "What a flash interrupted comes back by a change this large, as a share of the candidate's; frames that "
+        "change less after it show what it showed.", ge=0, le=1
+    )  # fmt: skip
     mixed_stray: float = setting(
         0.1, "A frame this near to the line between its neighbours is a mixture of both, as after a change of the "
         "frame rate; squared, as a share of the line's length squared.", ge=0, le=1
@@ -63,20 +68,25 @@ class Settings(Section):
     gradual: GradualSettings = setting(GradualSettings(), "What is a gradual change.")
 
 
-@dataclass(frozen=True)
 class Seen:
     """A frame as it is kept for a while; `change` from the one before, as in `content`."""
 
-    number: int
-    seconds: float
-    change: float
-    luma: Rows
-    chroma: tuple[Rows, Rows]
+    def __init__(self, glance: Glance, change: float, width: int) -> None:
+        self.number, self.seconds, self.change = glance.number, glance.seconds, change
+        self._glance, self._width = glance, width
+
+    @cached_property
+    def luma(self) -> Rows:
+        """(H, width) uint8."""
+        high, wide = self._glance.luma.shape
+        size = self._width, max(8, round(self._width * high / wide))
+        return np.asarray(cv2.resize(self._glance.luma, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     @cached_property
     def colours(self) -> NDArray[np.float32]:
         """(96,) the shares of pixels by luma, U and V, 32 steps of each; of chroma the middle half, where it all is."""
-        planes = ((self.luma, [0, 256]), (self.chroma[0], [64, 192]), (self.chroma[1], [64, 192]))
+        blue, red = self._glance.chroma
+        planes = ((self.luma, [0, 256]), (blue, [64, 192]), (red, [64, 192]))
         shares = [cv2.calcHist([plane], [0], None, [32], limits).ravel() / plane.size for plane, limits in planes]
         return np.concatenate(shares).astype(np.float32)
 
@@ -98,11 +108,7 @@ class Shots:
     def feed(self, glance: Glance) -> None:
         """Takes the next frame and judges one a few frames back."""
         self._gradual.feed(glance)
-        width = self._settings.picture_width
-        height = max(8, round(width * glance.luma.shape[0] / glance.luma.shape[1]))
-        luma = np.asarray(cv2.resize(glance.luma, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        chroma = glance.chroma[0].copy(), glance.chroma[1].copy()
-        self._seen.append(Seen(glance.number, glance.seconds, self._change.of(glance), luma, chroma))
+        self._seen.append(Seen(glance, self._change.of(glance), self._settings.picture_width))
         self._judge(len(self._seen) - 1 - self._side)
 
     def finish(self) -> tuple[Cut, ...]:
@@ -138,7 +144,9 @@ class Shots:
 
     def _is_candidate(self, place: int) -> bool:
         change = self._seen[place].change
-        if change < self._settings.least_change or change < max(self._changed(place - 1), self._changed(place + 1)):
+        if change < self._settings.least_change or change < self._seen[place - 1].change * (place > 1):
+            return False
+        if change < self._changed(place + 1):
             return False
         around = sorted(self._changed(place + step) for step in range(-4, 5))
         return change > self._settings.prominence * around[4]
@@ -149,29 +157,41 @@ class Shots:
     def _certainty(self, before: int, after: int) -> float:
         """How sure a cut between two frames is, 0..1; looks no further once it is sure that there is none."""
         settings, seen = self._settings, self._seen
-        if correlation(seen[before].luma, seen[after].luma, settings.compare) > settings.still:
+        # What did not move is found again at its own place: that is quickly seen.
+        alike = correlation(seen[before].luma, seen[after].luma, settings.compare)
+        if alike > settings.still:
             return 0.0
         change = max(self._changed(place) for place in range(before + 1, after + 1))
         beside = sum(self._changed(place) for place in (before - 1, before, after + 1, after + 2)) / 4
-        evidence = (
-            settings.bias
-            + settings.colour_weight * float(np.clip(self._recoloured(before, after), -0.2, 0.3))
-            + settings.prominence_weight * float(np.clip(np.log(change / (beside + 0.5)), -1, 1.5))
-        )
-        certainty, alike = 1.0, 0.0
-        for first, second in self._across(before, after):
+        evidence = settings.bias + settings.prominence_weight * _within(log(change / (beside + 0.5)), -1.0, 1.5)
+        if _logistic(evidence + settings.colour_weight * 0.3 + settings.likeness_weight * alike) < settings.threshold:
+            return 0.0
+        pairs = tuple(self._across(before, after))
+        evidence += settings.colour_weight * _within(self._recoloured(before, after, pairs), -0.2, 0.3)
+        certainty = _logistic(evidence + settings.likeness_weight * alike)
+        if certainty < settings.threshold:
+            return 0.0
+        for first, second in pairs:
             alike = max(alike, self._alike(first, second))
-            certainty = float(1 / (1 + np.exp(-evidence - settings.likeness_weight * alike)))
+            certainty = _logistic(evidence + settings.likeness_weight * alike)
             if alike > settings.same or certainty < settings.threshold:
                 return 0.0
         return certainty
 
     def _across(self, before: int, after: int) -> Iterator[tuple[int, int]]:
-        """The pairs of frames with the candidate's change between them, at most a flash apart."""
+        """The pairs of frames with the candidate's change between them, at most a flash apart.
+
+        The first pair, and those in which enough changed since for the same to be back.
+        """
+        yield before, after
+        enough = self._settings.returning * max(self._changed(place) for place in range(before + 1, after + 1))
         gaps = range(1, self._settings.flash_frames + 1)
-        pairs = chain([(before, after), (before - 1, after + 1)], ((before, after + gap) for gap in gaps))
-        for first, second in chain(pairs, ((before - gap, after) for gap in gaps)):
-            if first >= 0 and second < len(self._seen):
+        wider = chain([(1, 1)], ((0, gap) for gap in gaps), ((gap, 0) for gap in gaps))
+        for first, second in ((before - back, after + on) for back, on in wider):
+            if first < 0 or second >= len(self._seen):
+                continue
+            beyond = chain(range(first + 1, before + 1), range(after + 1, second + 1))
+            if sum(self._changed(place) for place in beyond) >= enough:
                 yield first, second
 
     def _alike(self, first: int, second: int) -> float:
@@ -180,10 +200,10 @@ class Shots:
             return 1.0 - self._distance(first, second)
         return found
 
-    def _recoloured(self, before: int, after: int) -> float:
+    def _recoloured(self, before: int, after: int, pairs: Sequence[tuple[int, int]]) -> float:
         """How much more the colours change here than they do right before and after; -1..1."""
         here = self._distance(before, after)
-        returned = min(self._distance(first, second) for first, second in self._across(before, after))
+        returned = min(self._distance(first, second) for first, second in pairs)
         nearby = max(self._distance(first, first + 1) for first in (before - 2, before - 1, after, after + 1))
         return (here + returned) / 2 - nearby
 
@@ -191,8 +211,16 @@ class Shots:
         """Of the colours of two frames, 0..1; 0 where one is not there."""
         if first < 0 or second >= len(self._seen):
             return 0.0
-        return float(np.abs(self._seen[first].colours - self._seen[second].colours).sum() / 6)
+        return cv2.norm(self._seen[first].colours, self._seen[second].colours, cv2.NORM_L1) / 6
 
 
 def _is_within(cut: Cut, change: Cut) -> bool:
     return change.start_frame is not None and change.start_frame <= cut.frame <= change.frame
+
+
+def _within(value: float, least: float, most: float) -> float:
+    return min(max(value, least), most)
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + exp(-value))
