@@ -154,8 +154,9 @@ class Pool:
 
     @property
     def begun_jobs(self) -> list[Job]:
-        """The same: a job that was submitted has its worker."""
-        return self.running_jobs
+        """Those of them that a worker has begun; one that still starts, on a busy machine, is not standing still."""
+        with self._lock:
+            return [worker.job for worker in self._workers if worker.job is not None and worker.began]
 
     @property
     def free(self) -> int:

@@ -100,6 +100,20 @@ def test_an_outcome_comes_back_from_a_prepared_nice_and_limited_process(desk: De
     assert prepared == "ready"
 
 
+def test_a_job_whose_worker_still_starts_has_not_begun_and_cannot_be_blamed_for_standing_still(tmp_path: Path) -> None:
+    desk = Desk(SETTINGS)
+    desk.send("work", tmp_path)
+    assert desk.pool.running_jobs == [JOB]
+    assert desk.pool.begun_jobs == []
+    until_there(tmp_path / "began")
+    deadline = time.monotonic() + 30
+    while desk.pool.begun_jobs != [JOB]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    desk.pool.stop(0)
+    assert desk.pool.begun_jobs == []
+
+
 def test_a_worker_goes_on_from_job_to_job(desk: Desk) -> None:
     assert desk.do("look_around") == desk.do("look_around")
 
