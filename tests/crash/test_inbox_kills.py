@@ -1,5 +1,5 @@
-"""`kill -9` before any change on disk, for what is dropped into the inbox: videos and events. Whatever step it hits, the
-next attempt leads to the same final tree, and nothing that was dropped is lost.
+"""`kill -9` before any change on disk, for what is dropped into the inbox: videos and events. Whatever step it hits,
+the next attempt leads to the same final tree, and nothing that was dropped is lost.
 """
 
 from __future__ import annotations

@@ -178,8 +178,8 @@ def test_an_event_waits_for_its_video_and_goes_on_when_it_comes(tree: Tree) -> N
 
 def test_an_event_is_asked_for_by_hand_and_waited_for(tree: Tree) -> None:
     with tree.daemon():
-        asked = ("event", "hand", "--video", "cam1/s1/match.mp4", "--start", "2", "--pre", "0", "--post", "0.5", "--wait")
-        said = tree.run(*asked).stdout
+        span = ("--start", "2", "--pre", "0", "--post", "0.5")
+        said = tree.run("event", "hand", "--video", "cam1/s1/match.mp4", *span, "--wait").stdout
         assert "done: data/prept/03_CLIPPED/h264/cam1/s1/hand_clip.mp4" in said
         wrong = tree.run("event", "late", "--video", "cam1/s1/match.mp4", "--start", "99", "--wait", expect=1)
         assert "is not in the video" in wrong.stdout
