@@ -226,24 +226,35 @@ def _take_folder(work: _Work) -> None:
     Raises:
         Rejected: it is another table's.
     """
-    was_there = work.root.exists()
-    note = work.layout.dataset_owner(work.folder)
+    note, mine = work.layout.dataset_owner(work.folder), {"table": work.table, "folder": work.folder}
+    former = _owner(note)
+    _refuse_if_taken(work, former)
     with atomic.translated(f"making {work.root}"):
         work.root.mkdir(parents=True, exist_ok=True)
         note.parent.mkdir(parents=True, exist_ok=True)
-    mine = json.dumps({"table": work.table, "folder": work.folder}).encode()
-    if atomic.create(note, mine):
-        return
+    data = json.dumps(mine).encode()
+    if former is not None:
+        atomic.write(note, data)
+    elif not atomic.create(note, data):
+        _refuse_if_taken(work, _owner(note))
+
+
+def _owner(note: Path) -> dict[str, Any] | None:
+    """What a note says of a folder; None where there is none that can be read."""
     try:
         known = jsontext.load(atomic.read_regular(note, OWNER_LIMIT_BYTES)[0], OWNER_LIMIT_BYTES)
-    except Rejected:
-        known = None
-    owner = known.get("table") if isinstance(known, dict) else None
-    if owner is None or not was_there:
-        atomic.write(note, mine)
-    elif owner != work.table:
+    except (atomic.Missing, Rejected):
+        return None
+    return known if isinstance(known, dict) else {}
+
+
+def _refuse_if_taken(work: _Work, owner: dict[str, Any] | None) -> None:
+    if owner is None or owner.get("table") in (None, work.table):
+        return
+    # By the name that its owner knows it by: on some shares upper and lower case are the same.
+    if (work.layout.outputs / str(owner.get("folder"))).exists():
         raise Rejected(
-            f"{work.folder} holds the outputs of {owner} already; name another output_dir, or remove that folder"
+            f"{work.folder} holds the outputs of {owner['table']} already; name another output_dir, or remove the folder"
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 from clipd.datasets.folder import OutputFolder
 from clipd.datasets.row import Columns
 from clipd.datasets.shard import Shard
-from clipd.errors import Deferred
+from clipd.errors import ClaimLost, Deferred
 from clipd.jobs.clip import Settings
 from clipd.jobs.rows.finish import cut_up, merge
 from clipd.jobs.rows.function import Means
@@ -99,6 +99,26 @@ def test_a_row_that_takes_its_process_down_is_given_up(dataset: Dataset, tmp_pat
     run_shard(dataset, shard, made, output, go_on, attempt="last", was_lost=True)
     merged(dataset, made, output, [shard])
     assert results(output) == [12, 11, "crash", "duplicate", 8, "missing", "row", 5]
+
+
+def test_who_was_replaced_while_at_a_row_publishes_nothing_of_it(dataset: Dataset, tmp_path: Path) -> None:
+    def note(output_dir: Path) -> int:
+        (output_dir / "note").write_text("x")
+        replaced.append(True)
+        return 1
+
+    def look(_stage: str, _done: int, _total: int) -> None:
+        if replaced:
+            raise ClaimLost("another worker took it")
+
+    replaced: list[bool] = []
+    made, output = recipe(note, {}, MEANS), OutputFolder(tmp_path / "out")
+    (shard,) = cut_up(dataset, 100)
+    with pytest.raises(ClaimLost):
+        run_shard(dataset, shard, made, output, look)
+    assert replaced == [True]
+    assert not output.rows.exists()
+    assert merged(dataset, made, output, [shard])["processed"] == 0
 
 
 def test_a_full_disk_is_no_fault_of_the_row(dataset: Dataset, tmp_path: Path) -> None:
