@@ -48,7 +48,7 @@ class LinkOrigin:
             answered=f"{seen.inode}.{seen.mtime_ns}",
             outputs=(),
             saved_at=seen.mtime_ns / 1e9,
-            due=not links.is_answered(layout, job.id),
+            due=not links.is_answered(layout, job.id) or _is_to_be_closed(layout, job, entries),
             request=lambda: _understood(found),
             repeats="always",
         )
@@ -92,6 +92,12 @@ class LinkOrigin:
             requests.write_answer(layout.answer(path), content, durable=False)
 
 
+def _is_to_be_closed(layout: Layout, job: Job, entries: Sequence[LinkEntry]) -> bool:
+    """Is this the last link of a file whose links are all answered, but that did not move?"""
+    jobs = [entry.job(job.origin) for entry in entries]
+    return jobs[-1] == job.id and all(links.is_answered(layout, one) for one in jobs)
+
+
 def _understood(entry: LinkEntry) -> Link:
     if entry.fault:
         raise Rejected(entry.fault)
@@ -109,9 +115,11 @@ def _entries(layout: Layout, path: Path) -> tuple[LinkEntry, ...]:
 
 def _file(layout: Layout, path: Path, job: Job, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Give the fetched video its name; what to say of it. Where it goes is noted first, for whoever does it again."""
-    fetched = layout.at(str(facts["file"]))
+    fetched, noted = layout.at(str(facts["file"])), links.read_note(layout, job.id)
+    if noted.get("completed_at") is not None:
+        return noted
     if look(fetched) is None:
-        noted = links.read_note(layout, job.id) or _lines(layout, path).get(job.key, {})
+        noted = noted or dict(_lines(layout, path).get(job.key, {}))
         if noted.get("path"):
             return {"status": "done", "path": noted["path"], "message": noted.get("message", "")}
         return {"status": "failed", "message": "its video was removed before it was filed; drop the link again"}

@@ -29,12 +29,15 @@ class Links:
         return link.is_link_file(name)
 
     def admit(self, layout: Layout, path: Path) -> Admission:
-        """A job for each link that is not answered yet; validated under the claim, where it can be answered."""
+        """A job for each link that is not answered yet; validated under the claim, where it can be answered.
+
+        Where all are answered and the file is still there, whoever was to move it died: the last is answered again.
+        """
         data, seen = read_regular(path, link.LIMIT_BYTES)
         entries = link.parse(data, layout, path)
         moment = written_at(seen)
-        jobs = (self._job(layout, path, entry, position, moment) for position, entry in enumerate(entries))
-        return Admission(tuple(job for job in jobs if not link.is_answered(layout, job.id)))
+        jobs = tuple(self._job(layout, path, entry, position, moment) for position, entry in enumerate(entries))
+        return Admission(tuple(job for job in jobs if not link.is_answered(layout, job.id)) or jobs[-1:])
 
     def refused(self, layout: Layout, path: Path, error: ClipdError) -> Admission:
         """A job that answers what cannot even be opened."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from clipd.delivery.copying import copy, planned, wanted
 from clipd.delivery.destinations import Destination
 from clipd.delivery.destinations.directory import Directory
 from clipd.errors import Rejected, Temporary
+from clipd.files import atomic
 from clipd.tree.layout import Layout
 from clipd.tree.record import Output, Receipt
 from tests.unit.delivery.publication import a_layout, publish
@@ -162,3 +164,46 @@ def test_plans_name_the_destination_and_the_file(archive: Archive) -> None:
     receipt = publish(archive.layout, mp4=b"x", json=b"{}")
     assert wanted(archive.layout, receipt, both[0], "cam1") == receipt.outputs
     assert wanted(archive.layout, receipt, both[1], "cam1") == ()
+
+
+def test_killed_before_any_change_the_next_attempt_ends_alike_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stop(BaseException):
+        pass
+
+    def killed(archive: Archive, receipt: Receipt, stop_at: int) -> int:
+        seen = 0
+
+        def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+            def counting(*arguments: Any, **keywords: Any) -> Any:
+                nonlocal seen
+                if seen == stop_at:
+                    raise Stop
+                seen += 1
+                return call(*arguments, **keywords)
+
+            return counting
+
+        with monkeypatch.context() as patch:
+            for name in ("sync", "publish"):
+                patch.setattr(atomic, name, counted(getattr(atomic, name)))
+            patch.setattr(Path, "unlink", counted(lambda _path, **_: None))  # a killed process clears nothing up
+            archive.copy(receipt)
+        return seen
+
+    whole = {VIDEO: BIG, "h264/cam1/s1/match_j1.json": b"{}"}
+    plain = Archive(tmp_path / "plain")
+    count = killed(plain, publish(plain.layout, mp4=BIG, json=b"{}"), -1)
+    assert plain.files == whole
+    assert count >= 4
+    for stop_at in range(count):
+        archive = Archive(tmp_path / str(stop_at))
+        receipt = publish(archive.layout, mp4=BIG, json=b"{}")
+        with pytest.raises(Stop):
+            killed(archive, receipt, stop_at)
+        assert {
+            name: data for name, data in archive.files.items() if not name.endswith(".tmp")
+        }.items() <= whole.items()
+        archive.copy(receipt)
+        assert archive.files == whole, stop_at
