@@ -254,7 +254,7 @@ def _refuse_if_taken(work: _Work, owner: dict[str, Any] | None) -> None:
     # By the name that its owner knows it by: on some shares upper and lower case are the same.
     if (work.layout.outputs / str(owner.get("folder"))).exists():
         raise Rejected(
-            f"{work.folder} holds the outputs of {owner['table']} already; name another output_dir, or remove the folder"
+            f"{work.folder} holds the outputs of {owner['table']} already; name another output_dir, or remove that"
         )
 
 
