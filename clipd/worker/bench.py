@@ -54,9 +54,9 @@ class Bench:
         return self._pool.slots
 
     @property
-    def running(self) -> set[str]:
-        """The ids of the jobs that are being worked on."""
-        return self._pool.running
+    def waiting(self) -> int:
+        """How many jobs wait for their turn."""
+        return len(self._queued)
 
     def do(self, job: Job, arguments: tuple[Any, ...]) -> Ended:
         """Work on `job`, when its turn comes; returns at its end."""
