@@ -71,7 +71,7 @@ def fetch(url: str, folder: Path, settings: Settings, limits: Limits, progress: 
     order = {
         "url": url, "folder": str(folder), "hosts": list(settings.hosts), "max_size": int(settings.max_size),
         "max_seconds": settings.max_duration_hours * 3600, "timeout_seconds": settings.timeout_seconds,
-        "path": sys.path,
+        "path": [path for path in sys.path if path],  # never its own folder, where strangers' files lie
     }  # fmt: skip
     with _downloader(order, folder) as process:
         told = _follow(process, settings.stall_seconds, progress)

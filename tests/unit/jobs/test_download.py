@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from clipd.errors import Rejected, Superseded, Temporary
+import clipd
+from clipd.errors import Deferred, Rejected, Superseded, Temporary
 from clipd.jobs.download import Fetched, fetch
 from clipd.jobs.link import Settings
 from clipd.media.door import Limits
@@ -184,6 +186,17 @@ def test_neither_configuration_nor_plugins_nor_cookies_of_the_user_count(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert get(site.put("/match.mp4", film), folder).size == len(film)
     assert not mark.exists()
+
+
+def test_a_machine_without_yt_dlp_leaves_the_link_to_another(
+    site: Site, folder: Path, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = site.put("/match.mp4", film)
+    root = str(Path(clipd.__file__).parents[1])
+    monkeypatch.setattr(sys, "path", [root, *(path for path in sys.path if "site-packages" not in path)])
+    with pytest.raises(Deferred, match=r"clipd\[download\]"):
+        get(url, folder)
+    assert site.asked == []
 
 
 def test_two_never_write_one_file(site: Site, folder: Path, film: bytes) -> None:
