@@ -25,7 +25,6 @@ from clipd.cli.run import tree_when_there
 from clipd.config import Config, find, load
 from clipd.errors import ConfigError
 from clipd.files.ability import try_folder
-from clipd.jobs.request_kind import Archive
 from clipd.lifecycle import Workplace, process
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_same_share
@@ -142,10 +141,11 @@ class Home:
     def place(self, sent: Workplace) -> Workplace:
         """The workplace of this machine, for work as `sent` says."""
         self._look_at_the_clock()
+        own = {"cache": self.cache, "share_offset": self.share_offset}
         kinds = {
-            kind: section.model_copy(update={"cache": self.cache, "share_offset": self.share_offset})
-            if isinstance(section, Archive)
-            else section
+            kind: section.model_copy(
+                update={name: own[name] for name in own.keys() & type(section).model_fields.keys()}
+            )
             for kind, section in sent.kinds.items()
         }
         return replace(

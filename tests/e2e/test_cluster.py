@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from clipd.cli.cluster import Home
 from clipd.config import load
+from clipd.daemon import Daemon
 from clipd.errors import ConfigError
 from clipd.report.health import read_healths
+from clipd.tree.layout import Layout
 from tests.crash import oracle
 from tests.crash.child import clip
 from tests.e2e.cluster import CLUSTER, Cluster, Program, free_port, hosts
@@ -157,11 +160,13 @@ def test_with_certificates_nobody_without_one_gets_in(film: Path, tmp_path: Path
     tree.add_source(film, "match.mp4")
     sidecar = tree.write_sidecar([clip("goal", 0, 19)])
     with Cluster(tmp_path, flags=tls) as cluster, cluster.workers(tree, "node1"):
-        stranger = tree_with(tmp_path / "stranger", film)
-        stranger.write_sidecar([clip("goal", 0, 19)])
-        assert "does not answer" in stranger.once("--dask", cluster.address.replace("tls", "tcp")).stdout
         tree.once("--dask", cluster.address)
-    assert tree.clip(sidecar, "goal")["status"] == "Complete"
+        tree.write_sidecar([clip("goal", 0, 19), clip("more", 0, 19)])
+        (tmp_path / "other").mkdir()
+        forged = {f"CLIPD_EXECUTOR__{part.upper()}": file for part, file in certificates(tmp_path / "other").items()}
+        assert "does not answer" in tree.run("run", "--once", "--dask", cluster.address, **forged).stdout
+    assert [receipt.name for receipt in oracle.all_receipts(tree.layout)] == ["match / goal"]
+    assert tree.clip(sidecar, "more")["status"] == "Process"
 
 
 @pytest.mark.parametrize(
@@ -178,3 +183,19 @@ def test_wrong_settings_are_refused_with_what_would_be_right(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         load(tmp_path, None, {"executor": executor})
+
+
+def test_at_home_the_work_stays_and_the_machine_is_ones_own(tree: Tree, tmp_path: Path) -> None:
+    config = load(tree.root, tree.root / "clipd.yaml", {"clips": {"formats": ["ffv1"]}, "workers": {"threads": 1}})
+    sent = Daemon(config).workplace
+    home = Home(Layout(tmp_path / "mount", config.directories), "node1", tmp_path / "cache", threads=7)
+    home.layout.state.mkdir(parents=True)
+    place = home.place(sent)
+    assert (place.layout, place.host, place.cache, place.threads) == (home.layout, "node1", tmp_path / "cache", 7)
+    assert place.daemon not in ("", sent.daemon)
+    assert place.kinds["clip"] == sent.kinds["clip"]
+    assert place.kinds["request"].model_dump() == {
+        **sent.kinds["request"].model_dump(), "cache": tmp_path / "cache", "share_offset": home.share_offset,
+    }  # fmt: skip
+    for theirs in (str(tree.root), sent.daemon, str(config.cache_folder)):
+        assert theirs not in repr(place), "something of the daemon's machine is left"
