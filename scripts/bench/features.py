@@ -1,13 +1,17 @@
 """What measuring a video costs, against one decode of it and against five runs of ffmpeg; prints one JSON line.
 
-    python scripts/bench/features.py [--source FILE] [--pairs 5] [--minutes 2 120] [--loop FILE]
+    python scripts/bench/features.py [--source FILE] [--pairs 5] [--length 3] [--minutes 2 120] [--loop FILE]
 
-`cpu_ratio`: all features against a plain decode of the same video track with the same library and threads, CPU time,
-the median over interleaved pairs; bar 1.2. `shares` says where it goes: the pass alone, and with each detector alone.
-`recipe_ratio`: the whole analysis, report and pictures included, against the five runs of ffmpeg that measure loudness,
-motion, cuts, black and freeze, CPU time; bar 0.33; `recipe_wall_ratio` the same by the clock. `peak_mb`: the most
-memory that measuring takes, by minutes of video; the films are `--loop` (else the source), joined to itself packet by
-packet. ffmpeg is the one on PATH, else that of imageio-ffmpeg (extra `bench`).
+`cpu_ratio`: all features against a plain decode of the file with the same library and threads, CPU time, the median
+over interleaved pairs; bar 1.2. Plainly decoded are the tracks that are measured, video and the first of sound;
+`video_ratio` compares the same features with the decode of the video alone. `shares` says where it goes, as
+`cpu_ratio` does: the pass alone, without and with each detector alone.
+`recipe_ratio`: the whole analysis, report and pictures included, in a process of its own as `clipd analyze` is, against
+the five runs of ffmpeg that measure loudness, motion, cuts, black and freeze, CPU time; bar 0.33; `recipe_wall_ratio`
+the same by the clock. Both are measured on a film of --length minutes, as starting is no small part of a short one:
+the source, joined to itself packet by packet. `peak_mb`: the most memory that measuring takes, by minutes of video; the
+films are `--loop` (else the source), joined likewise. ffmpeg is the one on PATH, else that of imageio-ffmpeg (extra
+`bench`).
 """
 
 from __future__ import annotations
@@ -25,7 +29,6 @@ from pathlib import Path
 import av
 from export import Cost, draw, find_ffmpeg, median, timed
 
-from clipd.jobs import analysis
 from clipd.media.door import Limits
 from clipd.media.glance import Viewing
 from clipd.media.probe import probe
@@ -48,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, help="footage to measure; drawn if not given")
     parser.add_argument("--pairs", type=int, default=5, help="interleaved pairs to take the median of")
+    parser.add_argument("--length", type=float, default=3, help="minutes to fill with the source; 0: as it is")
     parser.add_argument("--minutes", type=float, nargs="*", default=[2, 120], help="lengths of the films for memory")
     parser.add_argument("--loop", type=Path, help="footage that these films are made of")
     parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)
@@ -58,7 +62,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="clipd-bench-") as folder:
         work = Path(folder)
         source = (arguments.source or draw(work / "drawn.mp4")).resolve()
-        result = measure(source, work, arguments.pairs)
+        film = source
+        if arguments.length > 0:
+            film = joined(source, arguments.length * 60, work / f"film{source.suffix}")
+        result = {**measure(film, work, arguments.pairs), "source": source.name}
         result["peak_mb"] = peaks((arguments.loop or source).resolve(), arguments.minutes, work)
         print(json.dumps(result))
 
@@ -69,28 +76,32 @@ def measure(source: Path, work: Path, pairs: int) -> dict[str, object]:
     ways: dict[str, Callable[[], object]] = {
         "all": lambda: measured(source, Settings()),
         "pass": lambda: viewed(source),
+        "none": lambda: measured(source, only()),
         **{name: lambda name=name: measured(source, only(name)) for name in DETECTORS},
     }
     plain(source)
     shares: dict[str, list[float]] = {name: [] for name in ways}
+    against_video: list[float] = []
     recipes: list[tuple[float, float]] = []
     for pair in range(pairs):
         for name, way in ways.items():
             decode, cost = cpu(lambda: plain(source)), cpu(way)
             shares[name].append(cost.cpu / decode.cpu)
-        mine = cpu(lambda pair=pair: analysed(source, work / f"analysis{pair}"))
+            if name == "all":
+                against_video.append(cost.cpu / cpu(lambda: plain(source, sound=False)).cpu)
+        mine = analysed(source, work / f"analysis{pair}")
         theirs = recipe(ffmpeg, source)
         recipes.append((mine.cpu / theirs.cpu, mine.wall / theirs.wall))
     return {
         "bench": "features",
         "cpu_ratio": median(iter(shares.pop("all"))),
+        "video_ratio": median(iter(against_video)),
         "shares": {name: median(iter(ratios)) for name, ratios in shares.items()},
         "recipe_ratio": median(pair[0] for pair in recipes),
         "recipe_wall_ratio": median(pair[1] for pair in recipes),
         "detectors": Settings().scenes.detectors,
         "pairs": pairs,
         "cores": os.cpu_count(),
-        "source": source.name,
         "ffmpeg": Path(ffmpeg).name,
     }
 
@@ -102,13 +113,14 @@ def cpu(way: Callable[[], object]) -> Cost:
     return cost()
 
 
-def plain(source: Path) -> int:
-    """Decodes the video and looks at nothing."""
-    track = probe(source, Limits()).video.index
+def plain(source: Path, *, sound: bool = True) -> int:
+    """Decodes the tracks that are measured, and looks at nothing."""
+    info = probe(source, Limits())
     with av.open(str(source)) as container:
-        stream = container.streams[track]
-        stream.thread_type, stream.codec_context.thread_count = "AUTO", 0
-        return sum(1 for _ in container.decode(stream))
+        video = container.streams[info.video.index]
+        video.thread_type, video.codec_context.thread_count = "AUTO", 0
+        chosen = [video, *(container.streams[track.index] for track in info.audio[: int(sound)])]
+        return sum(len(packet.decode()) for packet in container.demux(chosen))
 
 
 def measured(source: Path, settings: Settings) -> object:
@@ -122,21 +134,19 @@ def viewed(source: Path) -> int:
     return sum(1 for _ in Viewing(source, probe(source, limits), limits, Settings().glance))
 
 
-def only(detector: str) -> Settings:
-    """The default settings with one detector alone."""
-    return Settings.model_validate({"scenes": {"detectors": [detector]}})
+def only(*detectors: str) -> Settings:
+    """The default settings with these detectors alone."""
+    return Settings.model_validate({"scenes": {"detectors": detectors}})
 
 
-def analysed(source: Path, folder: Path) -> None:
-    """The whole analysis, all of its files written."""
-
-    def place(name: str) -> Path:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    found = analysis.analyse(source, analysis.Settings(), Limits(), None, 0, lambda *_: None)
-    analysis.write(found, source.name, [], place, lambda *_: None)
+def analysed(source: Path, folder: Path) -> Cost:
+    """The whole analysis, all of its files written, as a person asks for it."""
+    with timed(resource.RUSAGE_CHILDREN) as cost:
+        command = [sys.executable, "-m", "clipd", "analyze", str(source), "-o", str(folder)]
+        # A cache of its own: nothing is remembered from the run before.
+        surroundings = {**os.environ, "CACHE_DIRECTORY": f"{folder}.cache"}
+        subprocess.run(command, check=True, capture_output=True, env=surroundings)
+    return cost()
 
 
 def recipe(ffmpeg: str, source: Path) -> Cost:
