@@ -27,7 +27,10 @@ class OutputFolder:
     run: str = ""
     """Tells the ledgers of shards from those of another cutting up of the table."""
     scratch: Path | None = None
-    """Where the files of rows are made, on the filesystem of `root`; None for a folder in it."""
+    """A folder that is there, on the filesystem of `root`, where the files of rows are made; None for one in it.
+
+    Who removes it keeps whoever works there from ending any row.
+    """
 
     @property
     def results(self) -> Path:
@@ -80,12 +83,24 @@ class OutputFolder:
         remove(self.stagings)
 
     def begin(self, folder: str) -> Path:
-        """An empty staging folder for a row."""
+        """An empty staging folder for a row.
+
+        Raises:
+            ClaimLost: `scratch` is gone, because somebody else works on the rows now.
+        """
         path = self.staging(folder)
         remove(path)
         with translated(f"making {path}"):
-            path.mkdir(parents=True)
+            try:
+                path.mkdir(parents=self.scratch is None)
+            except FileNotFoundError as error:
+                raise ClaimLost(f"{path.parent} is gone: another process took the rows over") from error
         return path
+
+    def require(self, folder: str) -> None:
+        """Raise `ClaimLost` where the staging folder of a row is gone: its end is somebody else's by now."""
+        if not self.staging(folder).is_dir():
+            raise ClaimLost(f"{self.staging(folder)} is gone: another process took the row over")
 
     def publish(self, folder: str) -> None:
         """Put the staged files of a row in place of those it had, in one step; without any, it has none any more.
@@ -94,8 +109,7 @@ class OutputFolder:
             ClaimLost: its staging folder is gone, because somebody else works on the row now.
         """
         staged, final = self.staging(folder), self.row(folder)
-        if not staged.is_dir():
-            raise ClaimLost(f"{staged} is gone: another process took the row over")
+        self.require(folder)
         if any(staged.iterdir()):
             with translated(f"making {self.rows}"):
                 self.rows.mkdir(exist_ok=True)

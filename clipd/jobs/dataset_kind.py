@@ -157,7 +157,7 @@ class RowsKind:
         plan, dataset = part.plan, replace(work.dataset, pinned=part.plan.pinned)
         shard = read_shard(work.layout, work.table, plan, part.number)
         recipe = recipe_of(part.order, settings.datasets, _means(context, ClipSettings.model_validate(plan.clips)))
-        output = OutputFolder(work.root, run=plan.run, scratch=context.staging / "rows")
+        output = OutputFolder(work.root, run=plan.run, scratch=context.staging)
         with _one_table(dataset):
             run_shard(
                 dataset,

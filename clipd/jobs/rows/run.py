@@ -214,7 +214,8 @@ def run_shard(
             else:
                 ledger.append([Begun(key, mark)], durable=False)
                 record = do(item, recipe, output, checkpoint)
-                checkpoint("rows", done, shard.count)  # whoever has been replaced must not publish
+                checkpoint("rows", done, shard.count)
+                output.require(item.row.folder)  # one who was replaced a moment ago does not know it yet
             enter([(item, record)], output, ledger, register)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,23 @@ def test_who_was_replaced_while_at_a_row_publishes_nothing_of_it(dataset: Datase
     assert replaced == [True]
     assert not output.rows.exists()
     assert merged(dataset, made, output, [shard])["processed"] == 0
+
+
+def test_who_was_replaced_and_does_not_know_it_ends_no_row(dataset: Dataset, tmp_path: Path) -> None:
+    def note(output_dir: Path) -> None:
+        shutil.rmtree(scratch)
+        (output_dir / "note").write_text("x")
+
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    made, output = recipe(note, {}, MEANS), OutputFolder(tmp_path / "out", scratch=scratch)
+    (shard,) = cut_up(dataset, 100)
+    for _ in range(2):
+        with pytest.raises(ClaimLost):
+            run_shard(dataset, shard, made, output, go_on)
+    assert not scratch.exists()
+    stats = merged(dataset, made, output, [shard])
+    assert (stats["processed"], stats["failed"]) == (0, 0)
 
 
 def test_a_full_disk_is_no_fault_of_the_row(dataset: Dataset, tmp_path: Path) -> None:
