@@ -75,9 +75,16 @@ def test_every_kind_of_work_is_done_by_the_workers_on_whatever_mount_they_see(
     dropped.parent.mkdir(parents=True)
     dropped.write_bytes(film.read_bytes())
 
+    table = tree.layout.inbox_of("datasets") / "videos.csv"
+    table.parent.mkdir(parents=True, exist_ok=True)
+    table.with_suffix(".yaml").write_text("video_col: video\nid_col: id\nprocess: metadata\n")
+    table.write_text("id,video\nv1,cam1/s1/match.mp4\nv2,cam1/s1/match.mp4\n")
+
     def answered() -> bool:
-        done = (question.parent / "done" / "moment.json").exists()
-        return done and {entry["status"] for entry in tree.clips(sidecar)} == {"Complete"}
+        done = [path.parent / "done" / path.name for path in (question, table)]
+        return all(path.exists() for path in done) and {entry["status"] for entry in tree.clips(sidecar)} == {
+            "Complete"
+        }
 
     other = cluster.worker(Tree(type(tree.layout)(elsewhere, tree.layout.directories), tmp_path), "node2")
     with cluster.workers(tree, "node1"), tree.daemon("--dask", cluster.address) as daemon:
