@@ -58,9 +58,9 @@ PENDING_SECONDS = 1.0
 """Whose request is not begun within this time is told that it is pending."""
 UNTOLD = ("clip", "compound", "rows", "results")
 """Kinds of jobs whose people are not told that they wait: a sidecar is written once, and a dataset is told by row."""
-SWEEP_SECONDS = 3600.0
 WATCH_SHARE = 9.0
 """Watching over what runs may take one part of the time and leaves this many, however many jobs of a cluster run."""
+SWEEP_SECONDS = 3600.0
 """How often strays are looked for, at the least; more often where they are removed sooner."""
 
 
@@ -450,15 +450,15 @@ class Daemon:
                 self._halted.add(job.id)
                 self._pool.cancel(job.id, self._steering.gate.why)
             return
-        limit = self.config.workers.no_progress_seconds
         now = self.clock.monotonic()
         if now < self._next_watch:
             return
+        limit = self.config.workers.no_progress_seconds
         for job, why in self._supervision.to_stop(self._pool.begun_jobs, now, limit):
             self._pool.cancel(job.id, why)
-
         ended = self.clock.monotonic()
         self._next_watch = ended + WATCH_SHARE * (ended - now)
+
     def _beat(self) -> None:
         """Say on the share that this daemon is alive and what it waits for; learn the share's clock from it."""
         now = self.clock.monotonic()
@@ -688,9 +688,9 @@ class Daemon:
             scanned_at=self._scanned_at,
             scan_seconds=self._scan_seconds,
             work=self._showing.work,
-            hooks_delivered=self._steering.hooks.delivered,
-            hooks_failed=self._steering.hooks.failed,
             cluster=self._pool.label if self.config.executor.kind == "dask" else "",
             nodes=self._pool.nodes,
+            hooks_delivered=self._steering.hooks.delivered,
+            hooks_failed=self._steering.hooks.failed,
             hooks_dropped=self._steering.hooks.dropped,
         )
