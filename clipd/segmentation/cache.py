@@ -26,7 +26,7 @@ from clipd.segmentation.cut import Cut, Stretch
 from clipd.segmentation.features import Features
 from clipd.segmentation.survey import Settings, survey
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Grows whenever something is measured differently."""
 LIMIT_BYTES: Final = 256 << 20
 
