@@ -168,7 +168,7 @@ class Cluster:
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="clipd-dask", daemon=True)
-        self._packages: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- for the daemon's thread --------------------------------------------------------------------------------
 
@@ -338,14 +338,15 @@ class Cluster:
 
     def _keep(self, coroutine: Any) -> None:
         task = self._loop.create_task(coroutine)
-        self._packages.add(task)
-        task.add_done_callback(self._packages.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _follow(self, errand: _Errand) -> None:
         """Submit a job and see it through to its end."""
         client, job = self._client, errand.job
         if client is None:
             self._end(errand, deferral(job, "the connection to the Dask scheduler was lost"))
+        if client is None or self._errands.get(job.id) is not errand:
             return
         packed = pickle.dumps((job, errand.arguments))
         errand.future = client.submit(

@@ -117,8 +117,10 @@ def test_a_worker_of_another_tree_takes_nothing_and_the_status_says_why(
 def test_what_is_missing_is_said_and_waited_for(cluster: Cluster, tree: Tree) -> None:
     sidecar = tree.write_sidecar([clip("goal", 0, 19)])
     nobody = f"tcp://127.0.0.1:{free_port()}"
-    assert f"the Dask scheduler {nobody} does not answer" in tree.once("--dask", nobody).stdout
-    assert "start some with: clipd worker" in tree.once("--dask", cluster.address).stdout
+    for address, words in ((nobody, f"the Dask scheduler {nobody} does not answer"),
+                           (cluster.address, "start some with: clipd worker")):  # fmt: skip
+        ended = tree.run("run", "--once", "--dask", address, CLIPD_EXECUTOR__CONNECT_SECONDS="0.5")
+        assert words in ended.stdout
     assert tree.clip(sidecar, "goal")["status"] == "Process"
 
 
