@@ -17,7 +17,7 @@ import pytest
 from clipd.daemon import BEAT_SECONDS
 from tests.crash import oracle
 from tests.crash.child import clip, swept
-from tests.crash.test_mid_job import FRAMES, complete, running, slow_tree
+from tests.crash.test_mid_job import FRAMES, ROOT, complete, running, slow_tree
 from tests.crash.traced import require_strace
 from tests.e2e.tree import Daemon, Tree, wait_until
 from tests.footage import make
@@ -103,7 +103,7 @@ def test_a_share_that_is_unmounted_in_the_middle_of_a_clip_costs_nothing_but_tim
     share.mount(share.disks[0])
     tree = slow_tree(tmp_path, **NEVER)
     sidecar = tree.write_sidecar([clip("goal", 0, FRAMES - 1)])
-    with tree.daemon() as daemon:
+    with tree.daemon(PYTHONPATH=ROOT) as daemon:
         running(tree, sidecar)
         share.unmount()
         wait_until(lambda: "not mounted" in daemon.log, "the daemon to notice")
