@@ -24,7 +24,7 @@ class Detector(Protocol):
         ...
 
     def feed(self, glance: Glance) -> None:
-        """Takes the next frame, in presentation order, all of one size. It may be kept, as long as memory stays bounded."""
+        """Takes the next frame, in presentation order, all of one size; a bounded number of them may be kept."""
         ...
 
     def finish(self) -> tuple[Cut, ...]:
