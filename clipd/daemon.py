@@ -31,11 +31,12 @@ from clipd.errors import ClipdError, ConfigError, Temporary
 from clipd.files import lease
 from clipd.files.atomic import translated
 from clipd.indexing import Indexing, Recorded, Waiters
+from clipd.intake.rounds import SLICE_SECONDS, Rounds
 from clipd.intake.scan import Scan
 from clipd.intake.scans import Scans
 from clipd.intake.settle import Settling
 from clipd.intake.sources import SOURCE_TREE, SOURCES
-from clipd.intake.watch import Hint, Watch, rest_seconds
+from clipd.intake.watch import Hint, Watch
 from clipd.jobs.link_kind import Fetching
 from clipd.lifecycle import Workplace, process
 from clipd.model.job import Job
@@ -50,8 +51,6 @@ from clipd.worker.executor import Executor
 from clipd.worker.pool import Ended, Pool
 from clipd.worker.supervision import Supervision
 
-SLICE_SECONDS = 0.05
-"""How long a walk of the tree may go on before waiting messages are looked at."""
 BEAT_SECONDS = 5.0
 """How often the daemon says on the share that it is alive."""
 PENDING_SECONDS = 1.0
@@ -126,6 +125,8 @@ class Daemon:
         self._share_offset = 0.0
         self.scan = self._new_scans()
         self._roots = frozenset(map(str, self.scan.folders))
+        self._out: set[str] = set()
+        """Jobs handed to the pool whose end was not taken note of; the pool knows of it some moments before."""
         self._held: dict[str, Held] = {}
         self._due_at, self._handed_at = 0.0, -1
         """Until when nothing can be handed out, and as of which state of the scan."""
@@ -138,10 +139,9 @@ class Daemon:
         self._pending_as_of: object = None
         self._next_pending = 0.0
         self._taken = 0
-        self._walk: Iterator[str] | None = None
+        self._rounds = Rounds(self.scan, config.watch, self.clock)
         self._sweep: Iterator[None] | None = None
-        self._next_walk = self._next_beat = self._next_sweep = self._next_watch = 0.0
-        self._scanned = False
+        self._next_beat = self._next_sweep = self._next_watch = 0.0
         self._root_trouble = ""
         self._stopping = False
         self._renewing = False
@@ -149,8 +149,7 @@ class Daemon:
         self._watch: Watch | None = None
         self._indexing: Indexing | None = None
         self._started_at = stamp(self.clock.now())
-        self._walk_began, self._walk_found, self._walk_cost = 0.0, 0, 0.0
-        self._scanned_at, self._scan_seconds = "", 0.0
+        self._scanned_at = ""
         self._showing = Showing(self.layout, config.pages, self.host, self.clock)
         self._supervision = Supervision(self.layout, self.scan.refuses)
 
@@ -218,7 +217,7 @@ class Daemon:
     def _take(self, message: Hint | Ended | Signal | Carried | Recorded) -> None:
         match message:
             case Hint(path) if path in self._roots:
-                self._next_walk = 0.0
+                self._rounds.soon()
             case Hint(path, closed):
                 self.scan.hint(path, closed=closed)
             case Ended():
@@ -242,10 +241,10 @@ class Daemon:
                 self._take_settings()
 
     def _idle_seconds(self) -> float:
-        if self._walk is not None or self._sweep is not None or self.scan.busy:
+        if not self._root_trouble and (self._rounds.in_haste or self._sweep is not None or self.scan.busy):
             return 0.0
         now = self.clock.monotonic()
-        due = [self._next_walk, self._next_beat, self._next_sweep, *self.scan.unsettled.values()]
+        due = [self._rounds.due, self._next_beat, self._next_sweep, *self.scan.unsettled.values()]
         if self._room() > 0:
             due.append(self._due_at)
         if self._pool.running:
@@ -265,7 +264,7 @@ class Daemon:
         if self._root_trouble:
             logger.info("the share is back: {}", self.layout.root)
             self._root_trouble = ""
-            self._next_walk = 0.0
+            self._rounds.soon()
             self._watch_anew()  # what is mounted now may be another filesystem than what was watched
         return True
 
@@ -277,36 +276,21 @@ class Daemon:
     # --- noticing -----------------------------------------------------------------------------------------------
 
     def _walk_on(self) -> None:
-        """Take another slice of the full scan, when one is due or under way."""
-        now = self.clock.monotonic()
-        if self._walk is None:
-            if now < self._next_walk:
-                return
-            self._walk, self._taken = self.scan.walk(), self._taken if self._once else 0
-            self._walk_began, self._walk_found, self._walk_cost = now, self.scan.changes, 0.0
-        deadline, began = now + SLICE_SECONDS, time.thread_time()
-        for _ in self._walk:
-            if self.clock.monotonic() >= deadline:
-                self._walk_cost += time.thread_time() - began
-                return
-        self._walk_cost += time.thread_time() - began
-        self._walk = None
-        self._scanned_at = stamp(self.clock.now())
-        self._scan_seconds = round(self.clock.monotonic() - self._walk_began, 3)
-        self._next_walk = self.clock.monotonic() + rest_seconds(
-            self.config.watch,
-            trusted=self._trusted,
-            changed=self.scan.changes != self._walk_found,
-            cost_seconds=self._walk_cost,
-        )
+        """Take another slice of the full look at the tree, when one is due or under way."""
+        passes = self._rounds.begun
+        is_through = self._rounds.go_on(trusted=self._trusted)
+        if self._rounds.begun > passes and not self._once:
+            self._taken = 0
+        if not is_through:
+            return
         if self._watch is not None:
             self._watch.check_room()
         if self._watch is not None and self._watch.lost:
             logger.warning("file events were lost: watching anew")
             self._watch_anew()
-        if not self._scanned:
-            self._scanned = True
+        if not self._scanned_at:
             notify("READY=1")
+        self._scanned_at = stamp(self.clock.now())
 
     # --- handing out --------------------------------------------------------------------------------------------
 
@@ -318,9 +302,10 @@ class Daemon:
         if room <= 0 or (now < self._due_at and self.scan.changes == self._handed_at):
             return
         self._handed_at = self.scan.changes
-        running, due, until = self._pool.running, [], [math.inf]
+        due: list[Job] = []
+        until = [math.inf]
         for job in self.scan.jobs:
-            if job.id not in running and self._is_ours(job):
+            if job.id not in self._out and self._is_ours(job):
                 held = self._held.get(job.id)
                 if held is None or held.until <= now:
                     due.append(job)
@@ -360,6 +345,7 @@ class Daemon:
         forgiven = job.id in self._halted
         self._halted.discard(job.id)
         self._pool.submit(job, self.workplace, self._last_words.pop(job.id, ""), patience, forgiven)
+        self._out.add(job.id)
 
     def _tell_pending(self) -> None:
         """Tell those whose requests have to wait for their turn so."""
@@ -367,9 +353,9 @@ class Daemon:
         if now < self._next_pending or token == self._pending_as_of:
             return
         self._next_pending = now + PENDING_SECONDS
-        running, wall, is_through = self._pool.running, self.clock.now(), True
+        wall, is_through = self.clock.now(), True
         for job in self.scan.jobs:
-            if job.kind in UNTOLD or job.id in self._pending or job.id in running or job.id in self._held:
+            if job.kind in UNTOLD or job.id in self._pending or job.id in self._out or job.id in self._held:
                 continue
             if not self._is_ours(job):
                 continue
@@ -415,6 +401,7 @@ class Daemon:
 
     def _take_end(self, ended: Ended) -> None:
         job, now = ended.job, self.clock.monotonic()
+        self._out.discard(job.id)
         if ended.outcome is None and job.id in self._halted:
             logger.bind(job=job.id).info("{}: stopped, and begun again later: {}", job.name, ended.loss)
             outcome = Outcome(Verdict.DEFERRED, ended.loss, again_in_seconds=0.0)
@@ -469,7 +456,7 @@ class Daemon:
         wanted = {job.id for job in self.scan.jobs}
         self._held = {job: held for job, held in self._held.items() if job in wanted}
         self._pending &= wanted
-        self._waiters.forget(wanted | self._pool.running)
+        self._waiters.forget(wanted | self._out)
         offset = self._showing.beat(self.layout.heartbeat(self._beat_name), self._health())
         self._share_offset = self._share_offset if offset is None else offset
 
@@ -532,6 +519,7 @@ class Daemon:
         former, self.config = self.config, config
         self._due_at = 0.0
         self.scan.renew(config.watch.ignore, config.watch.settle_seconds)
+        self._rounds.settings = config.watch
         self._showing.renew(config.pages)
         self._steering.renew(config)
         if self._indexing is not None:
@@ -539,7 +527,7 @@ class Daemon:
         if config.watch.mode != former.watch.mode:
             self._watch_anew()
         log.start(config.log, self.layout.root)
-        self._next_walk = 0.0
+        self._rounds.soon()
         logger.info("the settings were read again")
 
     def _renew_pool(self) -> None:
@@ -553,9 +541,9 @@ class Daemon:
     @property
     def _done(self) -> bool:
         """Has a single pass done all it can do?"""
-        if not self._scanned or self._walk is not None or self._sweep is not None:
+        if not self._scanned_at or self._rounds.under_way or self._sweep is not None:
             return False
-        if self.scan.unsettled or self.scan.busy or self._pool.running:
+        if self.scan.unsettled or self.scan.busy or self._out:
             return False
         if not self._messages.empty() or self._steering.busy:
             return False
@@ -686,7 +674,7 @@ class Daemon:
             cameras=list(self.config.cameras),
             started_at=self._started_at,
             scanned_at=self._scanned_at,
-            scan_seconds=self._scan_seconds,
+            scan_seconds=self._rounds.seconds,
             work=self._showing.work,
             cluster=self._pool.label if self.config.executor.kind == "dask" else "",
             nodes=self._pool.nodes,

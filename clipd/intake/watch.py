@@ -56,8 +56,8 @@ PAIRING = (("inotify_move_event_grouper", "InotifyMoveEventGrouper"), ("inotify_
 """What keeps that time, in watchdog 7 and in watchdog 6."""
 
 
-LONGEST_REST = 10
-"""How many times as long as `rescan_seconds` a full look may be put off because it costs much."""
+LONGEST_ROUND = 10
+"""How many times as long as `rescan_seconds` a full look may take because it costs much."""
 _IN_DELETE_SELF = 0x400
 
 
@@ -75,8 +75,8 @@ class Settings(Section):
     )
     rescan_percent: float = setting(
         0.15,
-        "What these looks may take of a core where events work and nothing changes: a big tree on a slow disk is "
-        "looked at less often then, but at least every ten times rescan_seconds; 100 is no limit.",
+        "What these looks may take of a core where events work: they are spread over the time, and a big tree on a "
+        "slow disk takes longer than rescan_seconds, up to about ten times as long; 100 is no limit.",
         unit="%",
         gt=0,
         le=100,
@@ -87,21 +87,6 @@ class Settings(Section):
     ignore: tuple[str, ...] = setting(
         NOT_THERE_YET, "Shell patterns of file and folder names that are not there yet, or not people's files."
     )
-
-
-def rest_seconds(settings: Settings, *, trusted: bool, changed: bool, cost_seconds: float) -> float:
-    """How long to rest after a full look at the tree.
-
-    Args:
-        settings: how new work is noticed.
-        trusted: do events tell of everything, as far as is known?
-        changed: did the look find changes? Then what it cost was the reading, and there may be more to come.
-        cost_seconds: the processor time that it took.
-    """
-    if not trusted:
-        return settings.interval_seconds
-    affordable = 0.0 if changed else cost_seconds * 100 / settings.rescan_percent
-    return min(max(settings.rescan_seconds, affordable), LONGEST_REST * settings.rescan_seconds)
 
 
 @dataclass(frozen=True)

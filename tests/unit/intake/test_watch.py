@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from clipd.intake.watch import Hint, Settings, Watch, rest_seconds
+from clipd.intake.watch import Hint, Settings, Watch
 
 EVENTS = Settings(mode="events")
 
@@ -216,21 +216,6 @@ def test_walking_and_reading_a_watched_tree_makes_no_events(tmp_path: Path) -> N
         assert heard == {str(tmp_path / "mark")}
     finally:
         watch.stop()
-
-
-@pytest.mark.parametrize(
-    ("trusted", "changed", "cost", "rest"),
-    [
-        (False, False, 9.0, 5.0),
-        (True, False, 0.0, 60.0),
-        (True, False, 0.09, 60.0),
-        (True, False, 0.3, 200.0),
-        (True, False, 9.0, 600.0),
-        (True, True, 9.0, 60.0),
-    ],
-)
-def test_a_big_unchanged_tree_is_looked_at_less_often(trusted: bool, changed: bool, cost: float, rest: float) -> None:
-    assert rest_seconds(Settings(), trusted=trusted, changed=changed, cost_seconds=cost) == pytest.approx(rest)
 
 
 def test_a_file_renamed_in_from_elsewhere_is_told_as_closed(watch: Watch, folder: Path, hints) -> None:
