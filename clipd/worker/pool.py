@@ -2,7 +2,8 @@
 
 Workers are started afresh, not forked (the media libraries run threads). Each has a lower priority and a memory limit,
 and dies with the daemon. A crash in native code kills one worker, never the daemon; another takes its place when there
-is work for it. Nothing here polls: a thread for each worker sleeps until the worker says something or ends.
+is work for it. A worker that has done its share works on until its successor is ready, so that nobody waits for a
+start. Nothing here polls: a thread for each worker sleeps until the worker says something or ends.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -27,7 +29,7 @@ from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.model.setting import Section, setting
 from clipd.worker.executor import Node
-from clipd.worker.process import ASKED_TO_END, Began, Raised, Returned, Terms, command
+from clipd.worker.process import ASKED_TO_END, Began, Raised, Ready, Returned, Terms, command
 
 KILL_SECONDS = 3.0
 """How long a worker that was asked to end may take to let go."""
@@ -51,7 +53,9 @@ class Settings(Section):
     no_progress_seconds: float = setting(
         300.0, "An attempt that does not get on for this long is stopped; 0 is never.", unit="s", ge=0
     )
-    recycle_after: int = setting(200, "Clips after which a worker is replaced by a fresh one.", unit="clips", ge=1)
+    recycle_after: int = setting(
+        200, "Clips after which a fresh worker is started, which takes over when it is ready.", unit="clips", ge=1
+    )
 
     @property
     def worker_count(self) -> int:
@@ -85,6 +89,10 @@ class _Worker:
     process: subprocess.Popen[bytes]
     channel: Connection[Any, Any]
     calls_left: int
+    is_ready: bool = False
+    """Has it said that it has all it needs?"""
+    successor: _Worker | None = None
+    """Who takes over from it, now that it has done its share."""
     job: Job | None = None
     began: bool = False
     """Has it said that it begins `job`?"""
@@ -112,9 +120,8 @@ class Pool:
         A worker ends with the thread that submitted its first job: let that be one that lasts.
         """
         self.settings = settings
-        self._call = call
         self._tell = tell
-        self._terms = Terms(settings.nice, int(settings.memory), prepare, prepare_arguments)
+        self._terms = Terms(settings.nice, int(settings.memory), prepare, prepare_arguments, call)
         self._lock = threading.Lock()
         self._workers: dict[_Worker, threading.Thread] = {}
 
@@ -169,18 +176,12 @@ class Pool:
         Raises:
             Deferred: no worker can be started just now.
         """
-        task = pickle.dumps((self._call, (job, *arguments)))
+        task = pickle.dumps((job, *arguments))
         with self._lock:
-            for worker in self._workers:
-                if worker.job is None and not worker.leaves:
-                    self._give(worker, job)
-                    if self._send(worker, task):
-                        return
-                    self._take(worker)  # it was killed while it waited
-                    worker.leaves = True
-            worker = self._start()
-            self._give(worker, job)
-            self._send(worker, task)  # where that fails it is dead already, which its follower tells
+            worker = self._give(job, task)
+            if worker.calls_left <= 0 and worker.successor is None:
+                with suppress(Deferred):  # then this one works on, and the next call tries again
+                    worker.successor = self._start()
 
     def cancel(self, job: str, why: str) -> None:
         """Stop the attempt at `job`: its worker is asked to end, and killed when it does not."""
@@ -195,7 +196,7 @@ class Pool:
         with self._lock:
             followed = dict(self._workers)
             for worker in followed:
-                worker.calls_left = 0
+                worker.leaves = True
                 if worker.job is None:
                     self._stop(worker, "")
         for worker, follower in followed.items():
@@ -223,7 +224,21 @@ class Pool:
         self._workers[worker].start()
         return worker
 
-    def _give(self, worker: _Worker, job: Job) -> None:
+    def _give(self, job: Job, task: bytes) -> _Worker:
+        """Have `job` done by a worker that waits, at best by one that is ready; else by a new one."""
+        waiting = [worker for worker in self._workers if worker.job is None and not worker.leaves]
+        for worker in sorted(waiting, key=lambda worker: not worker.is_ready):
+            self._book(worker, job)
+            if self._send(worker, task):
+                return worker
+            self._take(worker)  # it was killed while it waited
+            worker.leaves = True
+        worker = self._start()
+        self._book(worker, job)
+        self._send(worker, task)  # where that fails it is dead already, which its follower tells
+        return worker
+
+    def _book(self, worker: _Worker, job: Job) -> None:
         worker.job, worker.began, worker.calls_left = job, False, worker.calls_left - 1
         seconds = self.settings.job_seconds
         if seconds:
@@ -266,6 +281,9 @@ class Pool:
         code = worker.process.wait()
         with self._lock:
             del self._workers[worker]
+            for other in self._workers:
+                if other.successor is worker:
+                    other.successor = None  # it did not live to take over
             job, began, why = self._take(worker), worker.began, worker.stopped
         if job is None:
             return
@@ -275,19 +293,32 @@ class Pool:
         else:
             self._tell(Ended(job, None, _death(code) if why is None else why))
 
+    def _take_over(self, worker: _Worker) -> None:
+        """A worker is ready: whoever it was started for leaves, after the job in hand."""
+        worker.is_ready = True
+        for other in self._workers:
+            if other.successor is worker:
+                other.successor, other.leaves = None, True
+                if other.job is None:
+                    self._stop(other, "")
+
     def _hear(self, worker: _Worker) -> bool:
         """Take the next message of a worker; False when no more is expected of it."""
         try:
             message = worker.channel.recv()
         except (EOFError, OSError):
             return False
+        if isinstance(message, Ready):
+            with self._lock:
+                self._take_over(worker)
+            return True
         if isinstance(message, Began):
             worker.began = True
             return True
         outcome = message.value if isinstance(message, Returned) else None
         with self._lock:
             job = self._take(worker)
-            if worker.stopped is not None or worker.calls_left <= 0 or (outcome is not None and outcome.worn):
+            if worker.stopped is not None or (outcome is not None and outcome.worn):
                 worker.leaves = True
         if job is not None:
             loss = f"its worker was lost: {message.words}" if isinstance(message, Raised) else ""

@@ -38,6 +38,13 @@ class Terms:
     prepare: Callable[..., None]
     """Runs once, before the first call."""
     prepare_arguments: tuple[Any, ...]
+    call: Callable[..., object]
+    """What it is to do, with other arguments each time."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker tells that it has all it needs."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +86,14 @@ def serve(daemon: Connection, terms: Terms) -> None:
         soft = terms.memory if hard == resource.RLIM_INFINITY else min(terms.memory, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
     terms.prepare(*terms.prepare_arguments)
+    daemon.send(Ready())
     while True:
         try:
-            call, arguments = daemon.recv()
+            arguments = daemon.recv()
         except (EOFError, ConnectionError):
             return
         daemon.send(Began())
-        daemon.send_bytes(_answer(call, arguments))
+        daemon.send_bytes(_answer(terms.call, arguments))
 
 
 def _answer(call: Callable[..., object], arguments: tuple[object, ...]) -> bytes:

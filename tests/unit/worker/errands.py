@@ -22,6 +22,12 @@ def prepare(word: str) -> None:
     PREPARED.append(word)
 
 
+def prepare_slowly(word: str) -> None:
+    """The same, and it takes a second."""
+    time.sleep(1)
+    prepare(word)
+
+
 def run(job: Job, errand: str, *arguments: str) -> Outcome:
     """Do the errand of this name."""
     said = str(globals()[errand](*arguments))

@@ -8,8 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +30,9 @@ SETTINGS = Settings(max_workers=1, nice=5, memory=512 << 20, job_seconds=0)
 class Desk:
     """A pool, and what it tells."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, prepare: Callable[[str], None] = errands.prepare) -> None:
         self.told: queue.SimpleQueue[Ended] = queue.SimpleQueue()
-        self.pool = Pool(settings, errands.run, errands.prepare, ("ready",), self.told.put)
+        self.pool = Pool(settings, errands.run, prepare, ("ready",), self.told.put)
 
     def send(self, errand: str, *arguments: object, job: Job = JOB) -> None:
         """Send a worker on an errand."""
@@ -55,6 +56,11 @@ def desk() -> Iterator[Desk]:
     made = Desk(SETTINGS)
     yield made
     made.pool.stop(0)
+
+
+def children() -> set[int]:
+    """The processes that this thread started."""
+    return set(map(int, Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()))
 
 
 def until_there(path: Path) -> str:
@@ -179,10 +185,28 @@ def test_a_worker_that_an_attempt_wore_out_is_replaced(desk: Desk) -> None:
     until_gone(int(before))
 
 
-def test_a_worker_is_replaced_when_it_has_done_its_share() -> None:
+def test_a_worker_that_has_done_its_share_works_on_until_its_successor_is_ready() -> None:
     desk = Desk(SETTINGS.model_copy(update={"recycle_after": 2}))
     pids = [desk.do("look_around").split()[0] for _ in range(3)]
-    assert pids[0] == pids[1] != pids[2]
+    assert pids[0] == pids[1] == pids[2]
+    deadline = time.monotonic() + 30
+    while pids[-1] == pids[0]:
+        assert time.monotonic() < deadline, "nobody took over"
+        pids.append(desk.do("look_around").split()[0])
+    until_gone(int(pids[0]))
+    desk.pool.stop(0)
+
+
+def test_a_successor_that_dies_is_replaced() -> None:
+    others = children()
+    desk = Desk(SETTINGS.model_copy(update={"recycle_after": 1}), prepare=errands.prepare_slowly)
+    first = int(desk.do("look_around").split()[0])
+    (stillborn,) = children() - others - {first}
+    os.kill(stillborn, signal.SIGKILL)
+    until_gone(stillborn)
+    deadline = time.monotonic() + 30
+    while int(desk.do("look_around").split()[0]) == first:
+        assert time.monotonic() < deadline, "nobody took over"
     desk.pool.stop(0)
 
 
