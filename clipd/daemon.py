@@ -249,7 +249,7 @@ class Daemon:
             due.append(self._due_at)
         if self._pool.running:
             due.append(now + 1.0)
-        return min(max(0.01, min(due) - now), 1.0)
+        return min(max(0.01, min(due) - now), LOOK_SECONDS)
 
     def _root_is_there(self) -> bool:
         try:

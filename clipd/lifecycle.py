@@ -21,7 +21,7 @@ from clipd.clock import Clock, stamp
 from clipd.delivery import carrier
 from clipd.delivery.annotate import Circumstances, annotate
 from clipd.delivery.destinations import Destination
-from clipd.delivery.origins import ORIGINS, Answer, Wish
+from clipd.delivery.origins import ORIGINS, Answer, Occasion, Wish
 from clipd.delivery.proof import commit, lasting_proof, standing_proof
 from clipd.delivery.publish import make_way, publish, withdraw
 from clipd.delivery.staging import staging, sweep
@@ -247,15 +247,13 @@ def _fail(job: Job, place: Workplace, wish: Wish, record: Record, words: str) ->
 
 def _answer(job: Job, place: Workplace, wish: Wish, answer: Answer) -> WriteBack:
     decided = cache(lambda: _decides(job, place, wish))
-    return ORIGINS[job.kind].answer(
-        place.layout,
-        job,
-        answer,
+    at = Occasion(
         still=lambda now: now.due and _decides(job, place, now) == decided(),
         claims=place.claims,
         now=place.clock.now(),
         settle=place.clock.sleep,
     )
+    return ORIGINS[job.kind].answer(place.layout, job, answer, at)
 
 
 def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Record) -> Outcome:

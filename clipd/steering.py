@@ -33,7 +33,7 @@ from clipd.tree.control import Controls, Order, Verb
 from clipd.tree.layout import Layout
 from clipd.worker.errand import Errand
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
 """How often the control files are looked at, at most; where the tree is polled, by its interval."""
 LAY_BACK_SECONDS = 30.0
 """How often the orders of dead daemons are looked for."""

@@ -17,7 +17,7 @@ from clipd.intake.watch import LONGEST_ROUND, Settings
 
 SLICE_SECONDS: Final = 0.05
 """How long a round may go on before waiting messages are looked at."""
-CALM_SLICE_SECONDS: Final = 0.005
+CALM_SLICE_SECONDS: Final = 0.02
 """The same where there is no hurry."""
 
 
@@ -40,7 +40,9 @@ class Rounds:
         """Does this round, or the next if none is under way, rest between its slices?"""
         self._again = False
         """Was a round asked for while one without rests was under way?"""
-        self._began = self._looked = self._cost = self._last_cost = 0.0
+        self._began = self._looked = 0.0
+        self._files, self._files_before = 0, 1
+        """How many files this round and the one before looked at."""
 
     @property
     def due(self) -> float:
@@ -77,7 +79,7 @@ class Rounds:
             return False
         if self._walk is None:
             self._walk, self.begun = self._scans.walk(), self.begun + 1
-            self._began, self._looked, self._cost = now, 0.0, 0.0
+            self._began, self._looked, self._files = now, 0.0, 0
         is_through, rest = self._slice(self._walk, now)
         self._next = self._clock.monotonic() + rest
         if is_through:
@@ -87,26 +89,23 @@ class Rounds:
     def _slice(self, walk: Iterator[str], now: float) -> tuple[bool, float]:
         """Walk on for a while: was that the rest of the round, and for how many seconds to rest now?"""
         deadline, spent = now + (CALM_SLICE_SECONDS if self._calm else SLICE_SECONDS), self._spent()
-        found, is_through = self._scans.changes, True
+        found, files, is_through = self._scans.changes, self._files, True
         for _ in walk:
+            self._files += 1
             if self._clock.monotonic() >= deadline:
                 is_through = False
                 break
-        cost = self._spent() - spent
-        self._cost += cost
         self._looked += self._clock.monotonic() - now
         self._calm = self._calm and self._scans.changes == found
-        return is_through, cost * self._rest_each if self._calm else 0.0
-
-    @property
-    def _rest_each(self) -> float:
-        """How many seconds a calm round rests for each second of processor time."""
+        if not self._calm:
+            return is_through, 0.0
+        affordable = (self._spent() - spent) * 100 / self.settings.rescan_percent
         longest = LONGEST_ROUND * self.settings.rescan_seconds
-        return min(100 / self.settings.rescan_percent, longest / self._last_cost if self._last_cost else longest)
+        return is_through, min(affordable, longest * (self._files - files) / self._files_before)
 
     def _end(self, *, trusted: bool) -> None:
         """Close a round, and see when the next one is due."""
-        self._walk, self.seconds, self._last_cost = None, round(self._looked, 3), self._cost
+        self._walk, self.seconds, self._files_before = None, round(self._looked, 3), max(1, self._files)
         if self._again:
             self._again, self._next = False, 0.0
         elif trusted:

@@ -40,7 +40,7 @@ class Settings(Section):
         2.0, "How often they are written at most, while clips are worked on or something changes.", unit="s", gt=0
     )
     at_least_seconds: float = setting(
-        10.0, "How often they are written at least, so that it shows that clipd is alive.", unit="s", gt=0
+        20.0, "How often they are written at least, so that it shows that clipd is alive.", unit="s", gt=0
     )
     reload_seconds: int = setting(5, "How often an open page loads itself again.", unit="s", ge=1)
     results: int = setting(24, "How many finished clips the page shows.", unit="clips", ge=0, le=60)

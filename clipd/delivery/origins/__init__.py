@@ -7,7 +7,7 @@ from clipd.delivery.origins.inbox import InboxOrigin
 from clipd.delivery.origins.link import LinkOrigin
 from clipd.delivery.origins.sidecar import SidecarOrigin
 from clipd.delivery.origins.video import VideoOrigin
-from clipd.delivery.origins.wish import Answer, Origin, Wish
+from clipd.delivery.origins.wish import Answer, Occasion, Origin, Wish
 from clipd.jobs import event, request, request_kind
 
 ORIGINS: dict[str, Origin] = {
@@ -25,4 +25,4 @@ ORIGINS: dict[str, Origin] = {
 }
 """Job kind -> how its wish is read and answered."""
 
-__all__ = ["ORIGINS", "Answer", "Origin", "Wish"]
+__all__ = ["ORIGINS", "Answer", "Occasion", "Origin", "Wish"]

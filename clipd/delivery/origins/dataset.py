@@ -8,7 +8,7 @@ note after it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -17,10 +17,10 @@ from clipd.clock import stamp
 from clipd.datasets.folder import OutputFolder
 from clipd.datasets.ledger import records
 from clipd.datasets.record import Record
-from clipd.delivery.origins.wish import Answer, Standing, Wish
+from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import Rejected
-from clipd.files import atomic, lease
+from clipd.files import atomic
 from clipd.jobs.dataset import Order, understood
 from clipd.jobs.dataset_kind import Asked, Part
 from clipd.jobs.rows.plan import Plan, ended, forget, forget_former, mark_ended, mark_lost, read_plan
@@ -52,27 +52,19 @@ class DatasetOrigin:
             repeats="always",
         )
 
-    def answer(
-        self,
-        layout: Layout,
-        job: Job,
-        answer: Answer,
-        *,
-        still: Callable[[Wish], bool],
-        claims: lease.Settings,
-        now: datetime,
-        settle: Callable[[float], None],
-    ) -> WriteBack:
+    def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Say how many rows there are; or that there is nothing to work on, and move the table away."""
         wish = self.read(layout, job)
         if wish is None:
             return _vanished(layout, job)
         if answer.error is None:
-            _tell_counts(layout, job, now)
+            _tell_counts(layout, job, at.now)
             return WriteBack("written", "")
-        if not still(wish):
+        if not at.still(wish):
             return CHANGED
-        _finish(layout, job, FAILED, {"status": "failed", "message": answer.error, "completed_at": stamp(now)}, now)
+        _finish(
+            layout, job, FAILED, {"status": "failed", "message": answer.error, "completed_at": stamp(at.now)}, at.now
+        )
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
@@ -100,22 +92,12 @@ class RowsOrigin:
             request=lambda: Part(_order(file), plan, number),
         )
 
-    def answer(
-        self,
-        layout: Layout,
-        job: Job,
-        answer: Answer,
-        *,
-        still: Callable[[Wish], bool],
-        claims: lease.Settings,
-        now: datetime,
-        settle: Callable[[float], None],
-    ) -> WriteBack:
+    def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Mark the shard as ended, and say how many rows are."""
         found, wish = _planned(layout, job), self.read(layout, job)
         if found is None or wish is None:
             return _vanished(layout, job)
-        if not still(wish):
+        if not at.still(wish):
             return CHANGED
         _, plan, number = found
         if answer.error is None:
@@ -123,7 +105,7 @@ class RowsOrigin:
             mark_ended(layout, job.origin, plan.run, number, processed, failed)
         else:
             mark_lost(layout, job.origin, plan.run, number, answer.error)
-        _tell_counts(layout, job, now)
+        _tell_counts(layout, job, at.now)
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
@@ -150,30 +132,24 @@ class ResultsOrigin:
             request=lambda: Part(_order(file), plan),
         )
 
-    def answer(
-        self,
-        layout: Layout,
-        job: Job,
-        answer: Answer,
-        *,
-        still: Callable[[Wish], bool],
-        claims: lease.Settings,
-        now: datetime,
-        settle: Callable[[float], None],
-    ) -> WriteBack:
+    def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Write the answer and move the table away; then nothing of the plan is needed any more."""
         found, wish = _planned(layout, job), self.read(layout, job)
         if found is None or wish is None:
             return _vanished(layout, job)
-        if not still(wish):
+        if not at.still(wish):
             return CHANGED
         file, plan, _ = found
         if answer.error is None:
-            says = {**answer.facts, "path": answer.outputs[0] if answer.outputs else None, "completed_at": stamp(now)}
+            says = {
+                **answer.facts,
+                "path": answer.outputs[0] if answer.outputs else None,
+                "completed_at": stamp(at.now),
+            }
             forget_former(_output(layout, job, file, plan))
         else:
-            says = {"status": "failed", "message": answer.error, "completed_at": stamp(now)}
-        _finish(layout, job, FAILED if says["status"] == "failed" else DONE, says, now)
+            says = {"status": "failed", "message": answer.error, "completed_at": stamp(at.now)}
+        _finish(layout, job, FAILED if says["status"] == "failed" else DONE, says, at.now)
         forget(layout, job.origin)
         return WriteBack("written", "")
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from clipd.clock import stamp
-from clipd.delivery.origins.wish import Answer, Standing, Wish
+from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import Rejected
-from clipd.files import atomic, lease
+from clipd.files import atomic
 from clipd.files.walk import look
 from clipd.model.job import Job
 from clipd.tree import request as requests
@@ -65,30 +65,19 @@ class InboxOrigin:
             repeats="always" if found.force else "never" if found.name else "asked",
         )
 
-    def answer(
-        self,
-        layout: Layout,
-        job: Job,
-        answer: Answer,
-        *,
-        still: Callable[[Wish], bool],
-        claims: lease.Settings,
-        now: datetime,
-        settle: Callable[[float], None],
-    ) -> WriteBack:
+    def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Write the answer, then move the request into `done/` or `failed/`."""
-        wish = self.read(layout, job)
-        if wish is None:
-            return WriteBack("gone", "the request was removed; its answer was not written")
-        if not still(wish):
-            return WriteBack("superseded", "the request was changed")
+        if missed := at.missed(self.read(layout, job), "the request"):
+            return missed
         path = self._unit(layout, job)
         content = {
-            **self._standing(layout, job, "failed" if answer.error else str(answer.facts.get("status", "done")), now),
+            **self._standing(
+                layout, job, "failed" if answer.error else str(answer.facts.get("status", "done")), at.now
+            ),
             **{key: value for key, value in answer.facts.items() if key != "status"},
             "path": answer.outputs[0] if answer.outputs else None,
             "message": answer.error or str(answer.facts.get("message", "")),
-            "completed_at": stamp(now),
+            "completed_at": stamp(at.now),
         }
         self._finish(layout, path, FAILED if answer.error else DONE, content)
         return WriteBack("written", "")

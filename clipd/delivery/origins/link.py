@@ -8,7 +8,7 @@ all are answered, the file moves into `done/`, or into `failed/` where none coul
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -17,7 +17,7 @@ from typing import Any
 
 from clipd.clock import stamp
 from clipd.delivery.filing import file_video, is_same_content
-from clipd.delivery.origins.wish import Answer, Standing, Wish
+from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import Rejected, Temporary
 from clipd.files import atomic, lease
@@ -53,32 +53,19 @@ class LinkOrigin:
             repeats="always",
         )
 
-    def answer(
-        self,
-        layout: Layout,
-        job: Job,
-        answer: Answer,
-        *,
-        still: Callable[[Wish], bool],
-        claims: lease.Settings,
-        now: datetime,
-        settle: Callable[[float], None],
-    ) -> WriteBack:
+    def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Say what became of the link, file its video, and move the file when that was its last link."""
-        wish = self.read(layout, job)
-        if wish is None:
-            return WriteBack("gone", "the link was removed; its video was not filed")
-        if not still(wish):
-            return WriteBack("superseded", "the link was changed")
+        if missed := at.missed(self.read(layout, job), "the link"):
+            return missed
         path = layout.at(job.origin)
         try:
-            with lease.claimed(layout.sidecar_claim(job.origin), claims, wait_seconds=claims.lease_seconds * 1.5):
+            with lease.claimed(layout.sidecar_claim(job.origin), at.claims, wait_seconds=at.claims.lease_seconds * 1.5):
                 if answer.error is not None:
                     says: dict[str, Any] = {"status": "failed", "message": answer.error}
                 else:
                     says = _file(layout, path, job, answer.facts)
-                links.write_note(layout, job.id, {**says, "completed_at": stamp(now)})
-                _close(layout, path, job, now)
+                links.write_note(layout, job.id, {**says, "completed_at": stamp(at.now)})
+                _close(layout, path, job, at.now)
         except lease.Taken as holder:
             raise Temporary(f"{job.origin} is being answered by {holder}") from None
         shutil.rmtree(layout.download(job.id), ignore_errors=True)  # what stays is a stray

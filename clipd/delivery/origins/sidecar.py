@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from clipd.clock import stamp
-from clipd.delivery.origins.wish import Answer, Standing, Wish
+from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack, write_back
 from clipd.errors import Rejected, Temporary
 from clipd.files import lease
@@ -36,33 +35,23 @@ class SidecarOrigin:
         found = [entry for entry in entries if entry.key == job.key and entry.problem is None]
         return _wish(layout, path, found[0], seen.st_mtime, entries) if found else None
 
-    def answer(
-        self,
-        layout: Layout,
-        job: Job,
-        answer: Answer,
-        *,
-        still: Callable[[Wish], bool],
-        claims: lease.Settings,
-        now: datetime,
-        settle: Callable[[float], None],
-    ) -> WriteBack:
+    def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Write status, export_path and error into the entry; two daemons may finish two clips of one file."""
         path = layout.at(job.origin)
-        changes: dict[str, object] = {"status": answer.status, "modified_at": stamp(now)}
+        changes: dict[str, object] = {"status": answer.status, "modified_at": stamp(at.now)}
         if answer.error is None:
             changes["export_path"] = list(answer.outputs)
         else:
             changes["error"] = answer.error
         try:
-            with lease.claimed(layout.sidecar_claim(job.origin), claims, wait_seconds=claims.lease_seconds * 1.5):
+            with lease.claimed(layout.sidecar_claim(job.origin), at.claims, wait_seconds=at.claims.lease_seconds * 1.5):
                 return write_back(
                     path,
                     job.key,
-                    expect=lambda entry: still(_wish(layout, path, entry, 0.0)),
+                    expect=lambda entry: at.still(_wish(layout, path, entry, 0.0)),
                     changes=changes,
                     remove=("error",) if answer.error is None else (),
-                    settle=settle,
+                    settle=at.settle,
                 )
         except lease.Taken as holder:
             raise Temporary(f"{job.origin} is being written by {holder}") from None

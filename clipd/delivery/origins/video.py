@@ -8,7 +8,7 @@ never touched here.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -17,11 +17,11 @@ from typing import Any
 
 from clipd.clock import stamp
 from clipd.delivery.filing import file_video
-from clipd.delivery.origins.wish import Answer, Standing, Wish
+from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.suggesting import remember
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import Rejected
-from clipd.files import atomic, lease
+from clipd.files import atomic
 from clipd.files.walk import look
 from clipd.model.job import Job
 from clipd.tree import request as requests
@@ -55,26 +55,14 @@ class VideoOrigin:
             request=lambda: _understood(note),
         )
 
-    def answer(
-        self,
-        layout: Layout,
-        job: Job,
-        answer: Answer,
-        *,
-        still: Callable[[Wish], bool],
-        claims: lease.Settings,
-        now: datetime,
-        settle: Callable[[float], None],
-    ) -> WriteBack:
+    def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Write the sidecar, then the answer file, and last move the video to where it belongs."""
-        wish = self.read(layout, job)
-        if wish is None:
-            return WriteBack("gone", "the video was removed; its answer was not written")
-        if not still(wish):
-            return WriteBack("superseded", "the video or its settings were changed")
+        if missed := at.missed(self.read(layout, job), "the video or a note beside it"):
+            return missed
         path = layout.at(job.origin)
+        ended = stamp(at.now)
         if answer.error is not None:
-            self._tell(layout, job, {"status": "failed", "message": answer.error, "completed_at": stamp(now)}, now)
+            self._tell(layout, job, {"status": "failed", "message": answer.error, "completed_at": ended}, at.now)
             self._move(layout, path, FAILED)
             return WriteBack("written", "")
         message = str(answer.facts.get("message", ""))
@@ -84,8 +72,8 @@ class VideoOrigin:
         told = {key: answer.facts.get(key) for key in ("clips", "report")}
         self._tell(
             layout, job,
-            {"status": "done", "path": layout.relative(target), **told, "message": message, "completed_at": stamp(now)},
-            now,
+            {"status": "done", "path": layout.relative(target), **told, "message": message, "completed_at": ended},
+            at.now,
         )  # fmt: skip
         if not _is_dropped(layout, path):
             return WriteBack("written", "")

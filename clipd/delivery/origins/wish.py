@@ -50,6 +50,26 @@ class Answer:
     """What the job's kind has to say besides."""
 
 
+@dataclass(frozen=True)
+class Occasion:
+    """What an answer goes by at the moment when it is written."""
+
+    still: Callable[[Wish], bool]
+    """Is this the wish that is being answered, and not another one by now?"""
+    claims: lease.Settings
+    now: datetime
+    settle: Callable[[float], None]
+    """Waits so many seconds, for a save that is under way to end."""
+
+    def missed(self, wish: Wish | None, what: str) -> WriteBack | None:
+        """Why nobody waits for the answer any more, if so; `what` it was to, such as `the request`."""
+        if wish is None:
+            return WriteBack("gone", f"{what} was removed; its answer was not written")
+        if not self.still(wish):
+            return WriteBack("superseded", f"{what} was changed")
+        return None
+
+
 class Origin(Protocol):
     """Reads wishes of one kind and answers them."""
 
@@ -61,18 +81,8 @@ class Origin(Protocol):
         """
         ...
 
-    def answer(
-        self,
-        layout: Layout,
-        job: Job,
-        answer: Answer,
-        *,
-        still: Callable[[Wish], bool],
-        claims: lease.Settings,
-        now: datetime,
-        settle: Callable[[float], None],
-    ) -> WriteBack:
-        """Write `answer` where the person looks, unless `still` says that their wish is another one by now."""
+    def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
+        """Write `answer` where the person looks, unless their wish is another one by now."""
         ...
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clipd.delivery.origins import Answer
+from clipd.delivery.origins import Answer, Occasion
 from clipd.delivery.origins.link import LinkOrigin
 from clipd.delivery.writeback import WriteBack
 from clipd.files import atomic, lease
@@ -56,9 +56,8 @@ class Box:
 
     def answer(self, number: int, error: str | None = None, **facts: Any) -> WriteBack:
         told = Answer(error=error) if error else Answer(facts=self.facts(number, **facts))
-        return LinkOrigin().answer(
-            self.layout, self.jobs[number], told, still=lambda _: True, claims=CLAIMS, now=NOON, settle=lambda _: None
-        )
+        at = Occasion(still=lambda _: True, claims=CLAIMS, now=NOON, settle=lambda _: None)
+        return LinkOrigin().answer(self.layout, self.jobs[number], told, at)
 
     def tell(self, number: int, words: str = "") -> None:
         LinkOrigin().tell(self.layout, self.jobs[number], "processing", words, NOON)
