@@ -58,7 +58,7 @@ def test_the_first_round_is_in_haste_and_the_next_ones_are_spread_evenly() -> No
     tree = Tree(200)
     assert tree.go_round() == pytest.approx(0.2)
     assert tree.go_round() == pytest.approx(0.2 * 100 / 0.15, rel=0.1)
-    assert tree.share(20) < 0.0018
+    assert tree.share(40) < 0.0018
     assert tree.rounds.seconds == pytest.approx(0.2)
 
 
