@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from clipd.clock import stamp
 from clipd.errors import MediaError, Rejected
 from clipd.media import index as frame_index
-from clipd.media.decode import frames
+from clipd.media.decode import still
 from clipd.media.door import Limits
 from clipd.media.encode import writing
 from clipd.media.images import jpeg
@@ -32,7 +32,6 @@ from clipd.media.picture import JPEG, MPEG, is_full_range
 from clipd.media.probe import NoVideo, SourceInfo, probe
 from clipd.model.clip import Status
 from clipd.model.setting import Section, over, setting
-from clipd.model.timespan import FrameSpan
 from clipd.segmentation import cache as feature_cache
 from clipd.segmentation import debug, page
 from clipd.segmentation.features import Features
@@ -128,10 +127,7 @@ class Film:
         """The frame of that number, upright; None where it cannot be decoded."""
         last = min(number, self.index.count - 1)
         try:
-            found = frames(
-                self.path, self.info, self.index, FrameSpan(last, last), self.limits, threads=self.threads
-            )  # fmt: skip
-            return next(frame for _, frame in found)
+            return still(self.path, self.info, self.index, last, self.limits, threads=self.threads)
         except MediaError:
             return None
 

@@ -59,6 +59,44 @@ def frames(
         yield number, frame if upright is None else upright(frame)
 
 
+def still(
+    path: Path, info: SourceInfo, index: FrameIndex, number: int, limits: Limits, *, threads: int = 0
+) -> av.VideoFrame:
+    """Frame `number`, upright.
+
+    On the way to it, frames that no other refers to are passed over undecoded. It is known by its time then, where the
+    file can be searched and nothing on the way is damaged; else it is counted out as in `frames`.
+
+    Raises:
+        IndexWrong: the file does not deliver what an index made from packets promises.
+        MediaError: it cannot be delivered.
+    """
+    if index.seekable:
+        with opened(path, limits) as container:
+            frame = _alone(Decoder(container, track(container, info), threads=threads), index, number)
+        if frame is not None:
+            frame.pts, frame.time_base = int(index.pts[number]), index.time_base
+            return Upright(info.video.orientation, info.video.time_base)(frame)
+    counted = frames(path, info, index, FrameSpan(number, number), limits, threads=threads)
+    return next(frame for _, frame in counted)
+
+
+def _alone(decoder: Decoder, index: FrameIndex, number: int) -> av.VideoFrame | None:
+    """The frame with the time of frame `number`; None where it does not come, or something on the way is damaged."""
+    wanted, start, codec = int(index.pts[number]), index.sync_before(number), decoder.stream.codec_context
+    sync = int(index.sync_dts[index.sync.searchsorted(start)]) if start in index.sync else None
+    packets = decoder.packets() if sync is None else decoder.packets_from(int(index.pts[start]), sync)
+    try:
+        for packet in packets:
+            codec.skip_frame = "NONREF" if packet.size and packet.pts not in (None, wanted) else "DEFAULT"
+            for frame in decoder.frames(packet):
+                if frame.pts == wanted:
+                    return None if frame.is_corrupt or decoder.refused else frame
+    except NotFoundError:
+        pass
+    return None
+
+
 def _exactly(
     path: Path,
     info: SourceInfo,

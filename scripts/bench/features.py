@@ -1,16 +1,17 @@
 """What measuring a video costs, against one decode of it and against five runs of ffmpeg; prints one JSON line.
 
-    python scripts/bench/features.py [--source FILE] [--pairs 5] [--length 3] [--minutes 2 120] [--loop FILE]
+    python scripts/bench/features.py [--source FILE] [--pairs 3] [--length 3] [--minutes 2 120] [--loop FILE]
 
 `cpu_ratio`: all features against a plain decode of the file with the same library and threads, CPU time, the median
 over interleaved pairs; bar 1.2. Plainly decoded are the tracks that are measured, video and the first of sound;
 `video_ratio` compares the same features with the decode of the video alone. `shares` says where it goes, as
-`cpu_ratio` does: the pass alone, without and with each detector alone.
+`cpu_ratio` does: the pass alone, without and with each detector alone, on the source as it is.
 `recipe_ratio`: the whole analysis, report and pictures included, in a process of its own as `clipd analyze` is, against
 the five runs of ffmpeg that measure loudness, motion, cuts, black and freeze, CPU time; bar 0.33; `recipe_wall_ratio`
 the same by the clock. Both are measured on a film of --length minutes, as starting is no small part of a short one:
 the source, joined to itself packet by packet. `peak_mb`: the most memory that measuring takes, by minutes of video; the
-films are `--loop` (else the source), joined likewise. ffmpeg is the one on PATH, else that of imageio-ffmpeg (extra
+films are `--loop` (else small drawn pictures, as only the number of frames counts), joined likewise. It all takes about
+ten minutes. ffmpeg is the one on PATH, else that of imageio-ffmpeg (extra
 `bench`).
 """
 
@@ -50,7 +51,7 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, help="footage to measure; drawn if not given")
-    parser.add_argument("--pairs", type=int, default=5, help="interleaved pairs to take the median of")
+    parser.add_argument("--pairs", type=int, default=3, help="interleaved pairs to take the median of")
     parser.add_argument("--length", type=float, default=3, help="minutes to fill with the source; 0: as it is")
     parser.add_argument("--minutes", type=float, nargs="*", default=[2, 120], help="lengths of the films for memory")
     parser.add_argument("--loop", type=Path, help="footage that these films are made of")
@@ -65,38 +66,37 @@ def main() -> None:
         film = source
         if arguments.length > 0:
             film = joined(source, arguments.length * 60, work / f"film{source.suffix}")
-        result = {**measure(film, work, arguments.pairs), "source": source.name}
-        result["peak_mb"] = peaks((arguments.loop or source).resolve(), arguments.minutes, work)
+        result = {**measure(film, source, work, arguments.pairs), "source": source.name}
+        loop = (arguments.loop or draw(work / "small.mp4", width=320, height=180)).resolve()
+        result["peak_mb"] = peaks(loop, arguments.minutes, work)
         print(json.dumps(result))
 
 
-def measure(source: Path, work: Path, pairs: int) -> dict[str, object]:
-    """The ratios for `source`."""
+def measure(film: Path, source: Path, work: Path, pairs: int) -> dict[str, object]:
+    """The ratios for `film`, and for the `source` that it is made of what each part takes."""
     ffmpeg = find_ffmpeg()
     ways: dict[str, Callable[[], object]] = {
-        "all": lambda: measured(source, Settings()),
         "pass": lambda: viewed(source),
         "none": lambda: measured(source, only()),
         **{name: lambda name=name: measured(source, only(name)) for name in DETECTORS},
     }
     plain(source)
     shares: dict[str, list[float]] = {name: [] for name in ways}
-    against_video: list[float] = []
+    ratios: list[tuple[float, float]] = []
     recipes: list[tuple[float, float]] = []
     for pair in range(pairs):
+        decode, mine = cpu(lambda: plain(film)), cpu(lambda: measured(film, Settings()))
+        ratios.append((mine.cpu / decode.cpu, mine.cpu / cpu(lambda: plain(film, sound=False)).cpu))
+        analysis, passes = analysed(film, work / f"analysis{pair}"), recipe(ffmpeg, film)
+        recipes.append((analysis.cpu / passes.cpu, analysis.wall / passes.wall))
         for name, way in ways.items():
-            decode, cost = cpu(lambda: plain(source)), cpu(way)
-            shares[name].append(cost.cpu / decode.cpu)
-            if name == "all":
-                against_video.append(cost.cpu / cpu(lambda: plain(source, sound=False)).cpu)
-        mine = analysed(source, work / f"analysis{pair}")
-        theirs = recipe(ffmpeg, source)
-        recipes.append((mine.cpu / theirs.cpu, mine.wall / theirs.wall))
+            decode = cpu(lambda: plain(source))
+            shares[name].append(cpu(way).cpu / decode.cpu)
     return {
         "bench": "features",
-        "cpu_ratio": median(iter(shares.pop("all"))),
-        "video_ratio": median(iter(against_video)),
-        "shares": {name: median(iter(ratios)) for name, ratios in shares.items()},
+        "cpu_ratio": median(pair[0] for pair in ratios),
+        "video_ratio": median(pair[1] for pair in ratios),
+        "shares": {name: median(iter(found)) for name, found in shares.items()},
         "recipe_ratio": median(pair[0] for pair in recipes),
         "recipe_wall_ratio": median(pair[1] for pair in recipes),
         "detectors": Settings().scenes.detectors,
@@ -143,8 +143,8 @@ def analysed(source: Path, folder: Path) -> Cost:
     """The whole analysis, all of its files written, as a person asks for it."""
     with timed(resource.RUSAGE_CHILDREN) as cost:
         command = [sys.executable, "-m", "clipd", "analyze", str(source), "-o", str(folder)]
-        # A cache of its own: nothing is remembered from the run before.
-        surroundings = {**os.environ, "CACHE_DIRECTORY": f"{folder}.cache"}
+        # A cache of its own: nothing is remembered from the run before. Its modules are compiled, as pip leaves them.
+        surroundings = {**os.environ, "CACHE_DIRECTORY": f"{folder}.cache", "PYTHONDONTWRITEBYTECODE": ""}
         subprocess.run(command, check=True, capture_output=True, env=surroundings)
     return cost()
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from clipd.errors import MediaError
-from clipd.media.decode import IndexWrong, frames
+from clipd.media.decode import IndexWrong, frames, still
+from clipd.media.decoder import Decoder
 from clipd.media.door import Limits
 from clipd.media.index import FrameIndex, build, rebuild
 from clipd.media.probe import SourceInfo, probe
@@ -50,6 +51,9 @@ def assert_exact(path: Path, spans: int) -> None:
         assert [number for number, _ in delivered] == list(range(span.first, span.last + 1))
         assert [fingerprint(frame) for _, frame in delivered] == truth[span.first : span.last + 1]
         assert [frame.pts for _, frame in delivered] == index.pts[span.first : span.last + 1].tolist()
+        ((_, counted),) = frames(path, info, index, FrameSpan(span.last, span.last), LIMITS)
+        alone = still(path, info, index, span.last, LIMITS)
+        assert (fingerprint(alone), alone.pts) == (fingerprint(counted), counted.pts)
 
 
 @pytest.mark.footage
@@ -183,6 +187,30 @@ def test_no_more_is_decoded_than_is_asked_for(tmp_path: Path) -> None:
     info, index = known(path)
     stream = frames(path, info, index, FrameSpan(30, 32), LIMITS, threads=1)
     assert [number for number, _ in stream] == [30, 31, 32]
+
+
+def test_a_still_passes_over_what_no_other_frame_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make(tmp_path / "video.mp4", count=60, options={**X264, "g": "60", "sc_threshold": "0"})
+    info, index = known(path)
+    delivered = []
+    decode = Decoder.frames
+    monkeypatch.setattr(Decoder, "frames", lambda self, packet: delivered.extend(got := decode(self, packet)) or got)
+    assert still(path, info, index, 50, LIMITS, threads=1).pts == index.pts[50]
+    assert len(delivered) < 40
+
+
+def test_a_still_behind_a_damaged_place_is_counted_out(tmp_path: Path) -> None:
+    path = make(tmp_path / "video.mkv", count=60, options={**X264, "g": "60"})
+    info, index = known(path)
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    at, size = places[20]
+    data[at + 20 : at + size - 4] = bytes(size - 24)
+    path.write_bytes(data)
+    for number in (10, 40, 59):
+        ((_, counted),) = frames(path, info, index, FrameSpan(number, number), LIMITS)
+        assert fingerprint(still(path, info, index, number, LIMITS)) == fingerprint(counted)
 
 
 def without(index: FrameIndex, number: int) -> FrameIndex:
