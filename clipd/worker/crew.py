@@ -27,6 +27,7 @@ from pydantic import ByteSize
 
 from clipd.errors import Rejected
 from clipd.model.setting import Section, setting
+from clipd.worker.process import death
 
 LOOK_SECONDS: Final = 0.25
 """How often the crew looks whether it is to stop."""
@@ -182,8 +183,10 @@ class _Hand:
         except (EOFError, OSError):
             self.end(now=True)
             if not self._is_ready:
-                raise Rejected(f"a process for the work does not start: {_death(self._process.returncode)}") from None
-            return self._ended(None, _death(self._process.returncode), "crash")
+                raise Rejected(
+                    f"a process for the work does not start: {death('its process', self._process.returncode)}"
+                ) from None
+            return self._ended(None, death("its process", self._process.returncode), "crash")
         if self._is_ready:
             self.tasks_done += 1
             return self._ended(answer)
@@ -221,10 +224,3 @@ class _Hand:
         except (BrokenPipeError, ConnectionResetError):
             # It died; the end of its socket tells, when its answer is waited for.
             return
-
-
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        return f"its process was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
-    return f"its process ended with exit code {code}"

@@ -6,10 +6,8 @@ which is trusted; answers go back as bytes that the parent only has to read, bec
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pickle
-import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -18,25 +16,18 @@ from typing import Any
 
 import cloudpickle
 
-PR_SET_PDEATHSIG = 1
+from clipd.worker.process import end_with, stand_back
 
 
 def serve(descriptor: int, parent: int) -> None:
     """Take the call, and then tasks, from the socket `descriptor`; ends with the process `parent`."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+    end_with(parent, signal.SIGKILL)
     os.set_inheritable(descriptor, False)
     # What is printed must not mix with what the parent prints for programs to read.
     os.dup2(2, 1)
     connection = Connection(descriptor)
     memory, nice, call = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our parent
-    os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), nice))
-    if memory:
-        # Data, not address space: the media libraries reserve far more addresses than they use.
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        soft = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    stand_back(nice, memory)
     work = _loaded(call, connection)
     while True:
         try:

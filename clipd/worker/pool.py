@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import threading
@@ -29,7 +28,7 @@ from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.model.setting import Section, setting
 from clipd.worker.executor import Node
-from clipd.worker.process import ASKED_TO_END, Began, Raised, Ready, Returned, Terms, command
+from clipd.worker.process import Began, Raised, Ready, Returned, Terms, command, death
 
 KILL_SECONDS = 3.0
 """How long a worker that was asked to end may take to let go."""
@@ -291,7 +290,7 @@ class Pool:
             words = "its worker could not start, or was killed before it began"
             self._tell(Ended(job, Outcome(Verdict.DEFERRED, words, again_in_seconds=BEGIN_AGAIN_SECONDS)))
         else:
-            self._tell(Ended(job, None, _death(code) if why is None else why))
+            self._tell(Ended(job, None, death("its worker", code) if why is None else why))
 
     def _take_over(self, worker: _Worker) -> None:
         """A worker is ready: whoever it was started for leaves, after the job in hand."""
@@ -324,10 +323,3 @@ class Pool:
             loss = f"its worker was lost: {message.words}" if isinstance(message, Raised) else ""
             self._tell(Ended(job, outcome, loss))
         return not worker.leaves
-
-
-def _death(code: int) -> str:
-    if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        return f"its worker was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
-    return "its worker was told to end" if code == ASKED_TO_END else f"its worker ended with exit code {code}"

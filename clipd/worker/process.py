@@ -76,15 +76,36 @@ def command(channel: int) -> list[str]:
     return [sys.executable, "-P", __file__, str(os.getpid()), str(channel)]
 
 
+def end_with(parent: int, number: int) -> None:
+    """Have the kernel send this process the signal `number` when the process `parent` ends; if it has, end now."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def stand_back(nice: int, memory: int) -> None:
+    """Let other programs go first by at least `nice` levels, and hold no more than `memory` bytes of data (0: any)."""
+    os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), nice))
+    if memory:
+        # Data, not address space: the media libraries reserve far more addresses than they use.
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(
+            resource.RLIMIT_DATA, (memory if hard == resource.RLIM_INFINITY else min(memory, hard), hard)
+        )
+
+
+def death(who: str, code: int) -> str:
+    """How a process ended that did not mean to, in words: `its worker was killed by SIGSEGV`."""
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        return f"{who} was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
+    return f"{who} was told to end" if code == ASKED_TO_END else f"{who} ended with exit code {code}"
+
+
 def serve(daemon: Connection, terms: Terms) -> None:
     """Run the calls that come from `daemon`, until no more do."""
     threading.Thread(target=_end_with, args=(daemon.fileno(),), name="clipd-orphan", daemon=True).start()
-    os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), terms.nice))
-    if terms.memory:
-        # Data, not address space: the media libraries reserve far more addresses than they use.
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        soft = terms.memory if hard == resource.RLIM_INFINITY else min(terms.memory, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    stand_back(terms.nice, terms.memory)
     terms.prepare(*terms.prepare_arguments)
     daemon.send(Ready())
     while True:
@@ -132,10 +153,7 @@ def _end_with(channel: int) -> None:
 
 def _begin(parent: int, channel: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the daemon hears it too, and decides
-    # SIGKILL would leave claims and staging behind.
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(1)
+    end_with(parent, signal.SIGTERM)  # SIGKILL would leave claims and staging behind
     daemon = Connection(channel)
     try:
         sys.path[:] = daemon.recv()
