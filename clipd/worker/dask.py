@@ -528,6 +528,9 @@ def serve(
     quick = {
         # It looks at every thread a hundred times a second, and ours only wait.
         "distributed.worker.profile.enabled": False,
+        # Nor is anybody shown how busy its event loop and its machine are.
+        "distributed.admin.tick.interval": "1s",
+        "distributed.admin.system-monitor.interval": "5s",
         # Within one try, Dask waits longer and longer between its attempts to connect.
         "distributed.comm.timeouts.connect": f"{settings.connect_seconds:g}s",
     }

@@ -274,7 +274,8 @@ def scheduler(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
-    with started([*command, "--no-dashboard", "--dashboard-address", ":0"], folder / "scheduler.log") as process:
+    command += ["--no-dashboard", "--dashboard-address", ":0"]
+    with started(command, folder / "scheduler.log", DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL="1s") as process:
         yield f"tcp://127.0.0.1:{port}", process
 
 
@@ -299,11 +300,11 @@ def daemon(root: Path, file: Path, *flags: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def started(command: list[str], file: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(command: list[str], file: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is asked to end afterwards."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as log_file:
-        process = subprocess.Popen(command, stdout=log_file, stderr=log_file)
+        process = subprocess.Popen(command, stdout=log_file, stderr=log_file, env={**os.environ, **environment})
     try:
         yield process
     finally:
