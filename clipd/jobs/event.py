@@ -5,23 +5,21 @@ All refusals are `Rejected`, with words that name the key, what stands there and
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from clipd.errors import Rejected
+from clipd.jobs import fields
 from clipd.jobs.pictures import Settings as PictureSettings
 from clipd.model.setting import Section, setting
 from clipd.model.timespan import parse_seconds
 
 OutputFormat = Literal["mp4", "gif"]
 
-LONGEST_NAME = 120
 MOST_AROUND = 300
 """Seconds that may be asked for before or after an event."""
 EARLIEST, LATEST = -30, 3600
@@ -39,20 +37,6 @@ class Settings(Section):
         5.0, "How much after an event belongs to its clip, where the request does not say.", unit="s", ge=0, le=300
     )
     pictures: PictureSettings = setting(PictureSettings(), "How pictures become a film.")
-
-
-def _event_id(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError('write the name of the event in quotes, such as "door-42"')
-    name = value.strip()
-    if "/" in name or "\\" in name or name in (".", "..") or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise ValueError(
-            f"{json.dumps(name[:LONGEST_NAME])} cannot be part of a file name; write a name without slashes of at most "
-            f"{LONGEST_NAME} characters"
-        )
-    return name
 
 
 def _path(value: object) -> object:
@@ -75,35 +59,9 @@ def _time(value: object) -> object:
     return parse_seconds(value)
 
 
-def _between(least: float, most: float) -> BeforeValidator:
-    def within(value: object) -> object:
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"{json.dumps(value, default=str)} is no number; write one from {least:g} to {most:g}")
-        if not least <= value <= most:
-            raise ValueError(f"{value:g} is out of range; write a number from {least:g} to {most:g}")
-        return Fraction(repr(value))
-
-    return BeforeValidator(within)
-
-
-def _format(value: object) -> object:
-    word = value.strip().casefold() if isinstance(value, str) else value
-    if word not in (None, "mp4", "gif"):
-        raise ValueError(f"{json.dumps(value, default=str)} is no output format; write mp4 or gif")
-    return word
-
-
-def _flag(value: object) -> object:
-    if not isinstance(value, bool | None):
-        raise ValueError("write true or false, without quotes")
-    return value
-
-
 Seconds = Annotated[Any, BeforeValidator(_time)]
-Around = Annotated[Any, _between(0, MOST_AROUND)]
-Offset = Annotated[Any, _between(EARLIEST, LATEST)]
+Around = Annotated[Any, fields.between(0, MOST_AROUND)]
+Offset = Annotated[Any, fields.between(EARLIEST, LATEST)]
 
 
 class Written(BaseModel):
@@ -111,7 +69,7 @@ class Written(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    event_id: Annotated[str, BeforeValidator(_event_id)] = Field(description="Its name; becomes `<event_id>_clip.mp4`.")
+    event_id: Annotated[str, fields.name("door-42")] = Field(description="Its name; becomes `<event_id>_clip.mp4`.")
     video_path: Annotated[str | None, BeforeValidator(_path)] = Field(
         None, description="The video, below the root, the source folder or the recordings."
     )
@@ -127,14 +85,14 @@ class Written(BaseModel):
     image_paths: Annotated[list[str] | None, BeforeValidator(_paths)] = Field(
         None, description="Pictures, used where there is no video; absent: those of the request's own folder."
     )
-    fps: Annotated[Any, _between(1, 60)] = Field(None, description="Pictures a second; absent: their own times, or 2.")
-    output_format: Annotated[OutputFormat | None, BeforeValidator(_format)] = Field(
+    fps: Annotated[Any, fields.between(1, 60)] = Field(
+        None, description="Pictures a second; absent: their own times, or 2."
+    )
+    output_format: Annotated[OutputFormat | None, fields.one_of(*get_args(OutputFormat))] = Field(
         None, description="mp4 or gif, for pictures."
     )
     camera_id: Annotated[str | None, BeforeValidator(_path)] = Field(None, description="The camera it belongs to.")
-    force: Annotated[bool | None, BeforeValidator(_flag)] = Field(
-        None, description="Make the clip again, though it is there?"
-    )
+    force: Annotated[bool, fields.flag] = Field(False, description="Make the clip again, though it is there?")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -18,14 +17,13 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from clipd.errors import Rejected
+from clipd.jobs import fields
 from clipd.model.instant import Period, iso, parse_instant, parse_period
 from clipd.model.setting import Section, setting
 
 Delivery = Literal["auto", "copy", "exact"]
 GapPolicy = Literal["collapse", "black", "fail"]
 
-LONGEST_NAME = 120
-"""Characters of a name that becomes part of a file's name."""
 MOST_SECONDS = 10**6
 NEAR = 0.75
 """How alike an unknown key must be to a known one to be taken for a slip of the pen."""
@@ -98,33 +96,6 @@ def _camera(value: object) -> object:
     return name
 
 
-def _clip_id(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError('write a name in quotes, such as "door-1", or leave the key out')
-    name = value.strip()
-    if "/" in name or "\\" in name or name in (".", "..") or not name.isprintable():
-        raise ValueError(
-            f"{json.dumps(name)} cannot be part of a file name; write a name without slashes and dots only"
-        )
-    if len(name) > LONGEST_NAME:
-        raise ValueError(f"it has {len(name)} characters; write a name of at most {LONGEST_NAME}")
-    return name
-
-
-def _seconds(value: object) -> object:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{json.dumps(value, default=str)} is no number of seconds; write one such as 15 or 7.5")
-    if not 0 <= value <= MOST_SECONDS:
-        raise ValueError(f"{value} is no length of time here; write seconds from 0 to {MOST_SECONDS}")
-    return Fraction(repr(value))
-
-
 def _time(value: object) -> object:
     if value is None:
         return None
@@ -134,12 +105,6 @@ def _time(value: object) -> object:
     return value
 
 
-def _flag(value: object) -> object:
-    if not isinstance(value, bool | None):
-        raise ValueError("write true or false, without quotes")
-    return bool(value)
-
-
 def _whole(value: object) -> object:
     number = 0 if value is None else value
     if isinstance(number, bool) or not isinstance(number, int) or abs(number) > MOST_SECONDS:
@@ -147,19 +112,11 @@ def _whole(value: object) -> object:
     return number
 
 
-def _one_of(words: tuple[str, ...]) -> BeforeValidator:
-    def chosen(value: object) -> object:
-        word = value.strip().casefold() if isinstance(value, str) else value
-        if word is not None and word not in words:
-            raise ValueError(f"{json.dumps(value, default=str)} is none of {', '.join(words)}")
-        return word
-
-    return BeforeValidator(chosen)
-
-
 Text = Annotated[str | None, BeforeValidator(_text)]
 Seconds = Annotated[
-    Any, BeforeValidator(_seconds), WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}]})
+    Any,
+    fields.between(0, MOST_SECONDS, "number of seconds"),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}]}),
 ]
 Time = Annotated[Written | None, BeforeValidator(_time)]
 
@@ -180,16 +137,16 @@ class RequestEntry(BaseModel):
     post_seconds: Seconds = Field(None, description="Seconds after the moment.", examples=[5])
     start_time: Time = Field(None, description="Instead of seconds around a moment: when the clip begins.")
     end_time: Time = Field(None, description="And when it ends.")
-    clip_id: Annotated[str | None, BeforeValidator(_clip_id)] = Field(
+    clip_id: Annotated[str | None, fields.name("door-1", needed=False)] = Field(
         None, description="Names the clip: asked for again, it is answered without being made again."
     )
-    delivery: Annotated[Delivery | None, _one_of(get_args(Delivery))] = Field(
+    delivery: Annotated[Delivery | None, fields.one_of(*get_args(Delivery))] = Field(
         None, description="auto: copied where possible; copy: whole recordings; exact: to the frame."
     )
-    gap: Annotated[GapPolicy | None, _one_of(get_args(GapPolicy))] = Field(
+    gap: Annotated[GapPolicy | None, fields.one_of(*get_args(GapPolicy))] = Field(
         None, description="Where nothing was recorded: leave it out, show black, or deliver nothing."
     )
-    force: Annotated[bool, BeforeValidator(_flag)] = Field(False, description="Make it again though it was made.")
+    force: Annotated[bool, fields.flag] = Field(False, description="Make it again though it was made.")
     priority: Annotated[int, BeforeValidator(_whole)] = Field(0, description="Higher is sooner.")
     source: Text = Field(None, description="Who asks; repeated in the truth sheet.", examples=["alarm panel"])
 

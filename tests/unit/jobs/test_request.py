@@ -109,7 +109,7 @@ def test_a_period_across_a_change_of_clocks_has_its_true_length() -> None:
         ({"timestamp": "yesterday"}, "'yesterday' is no time"),
         ({}, "no time is asked for"),
         ({"timestamp": MOMENT, "duration": "20"}, 'duration: "20" is no number of seconds'),
-        ({"timestamp": MOMENT, "pre_seconds": -1}, "pre_seconds: -1 is no length"),
+        ({"timestamp": MOMENT, "pre_seconds": -1}, "pre_seconds: -1 is out of range; write a number of seconds"),
         ({"timestamp": MOMENT, "pre_seconds": 0, "post_seconds": 0}, "nothing is asked for"),
         ({"timestamp": MOMENT, "duration": 10, "pre_seconds": 15}, "duration is 10 s"),
         ({"timestamp": MOMENT, "duration": 10, "pre_seconds": 5, "post_seconds": 4}, "duration is 10 s"),
