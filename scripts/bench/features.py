@@ -1,6 +1,6 @@
 """What measuring a video costs, against one decode of it and against five runs of ffmpeg; prints one JSON line.
 
-    python scripts/bench/features.py [--source FILE] [--pairs 3] [--length 3] [--minutes 2 120] [--loop FILE]
+    python scripts/bench/features.py [--source FILE] [--pairs 3] [--length 5] [--minutes 2 120] [--loop FILE]
 
 `cpu_ratio`: all features against a plain decode of the file with the same library and threads, CPU time, the median
 over interleaved pairs; bar 1.2. Plainly decoded are the tracks that are measured, video and the first of sound;
@@ -11,7 +11,7 @@ the five runs of ffmpeg that measure loudness, motion, cuts, black and freeze, C
 the same by the clock. Both are measured on a film of --length minutes, as starting is no small part of a short one:
 the source, joined to itself packet by packet. `peak_mb`: the most memory that measuring takes, by minutes of video; the
 films are `--loop` (else small drawn pictures, as only the number of frames counts), joined likewise. It all takes about
-ten minutes. ffmpeg is the one on PATH, else that of imageio-ffmpeg (extra
+a quarter of an hour. ffmpeg is the one on PATH, else that of imageio-ffmpeg (extra
 `bench`).
 """
 
@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, help="footage to measure; drawn if not given")
     parser.add_argument("--pairs", type=int, default=3, help="interleaved pairs to take the median of")
-    parser.add_argument("--length", type=float, default=3, help="minutes to fill with the source; 0: as it is")
+    parser.add_argument("--length", type=float, default=5, help="minutes to fill with the source; 0: as it is")
     parser.add_argument("--minutes", type=float, nargs="*", default=[2, 120], help="lengths of the films for memory")
     parser.add_argument("--loop", type=Path, help="footage that these films are made of")
     parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)
