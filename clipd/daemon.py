@@ -241,7 +241,9 @@ class Daemon:
                 self._take_settings()
 
     def _idle_seconds(self) -> float:
-        if not self._root_trouble and (self._rounds.in_haste or self._sweep is not None or self.scan.busy):
+        if self._root_trouble:
+            return LOOK_SECONDS
+        if self._rounds.in_haste or self._sweep is not None or self.scan.busy:
             return 0.0
         now = self.clock.monotonic()
         due = [self._rounds.due, self._next_beat, self._next_sweep, *self.scan.unsettled.values()]
