@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from clipd.errors import Rejected
 from clipd.jobs import fields
@@ -117,15 +117,7 @@ def understood(content: Mapping[str, Any]) -> Event:
     Raises:
         Rejected: something in it is wrong.
     """
-    try:
-        written = Written.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = str(problem["loc"][0]) if problem["loc"] else ""
-        if problem["type"] == "missing":
-            raise Rejected(f'{key} is missing; an event needs a name, such as {{"event_id": "door-42"}}') from None
-        words = str(problem["msg"]).removeprefix("Value error, ")
-        raise Rejected(f"{key}: {words}") from None
+    written = fields.checked(Written, content, 'an event needs a name, such as {"event_id": "door-42"}')
     start, end, pre, post = _span(written)
     return Event(
         event_id=written.event_id,

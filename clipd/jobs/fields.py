@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ValidationError
+
+from clipd.errors import Rejected
+
+Form = TypeVar("Form", bound=BaseModel)
 
 LONGEST_NAME: Final = 120
 """Characters of a name that becomes part of a file's."""
+
+
+def checked(form: type[Form], content: Mapping[str, Any], missing: str) -> Form:
+    """`content` as a `form`.
+
+    Raises:
+        Rejected: something in it is wrong, the first thing in words; `missing` is said of a key that is not there.
+    """
+    try:
+        return form.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = str(problem["loc"][0]) if problem["loc"] else ""
+        if problem["type"] == "missing":
+            raise Rejected(f"{key} is missing; {missing}") from None
+        raise Rejected(f"{key}: {str(problem['msg']).removeprefix('Value error, ')}") from None
 
 
 def name(example: str, *, needed: bool = True) -> BeforeValidator:

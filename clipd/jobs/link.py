@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, field_validator
 
 from clipd.errors import Rejected
+from clipd.jobs import fields
 from clipd.jobs.naming import file_stem
 from clipd.model.hosts import Hosts
 from clipd.model.setting import Section, setting
 from clipd.tree.layout import is_video
 
 LONGEST_URL = 4096
-LONGEST_NAME = 120
-"""Characters of a name that becomes part of a file's name."""
 
 
 class Settings(Section):
@@ -49,8 +48,8 @@ class Settings(Section):
 
 
 def _text(value: object) -> object:
-    if value is not None and (not isinstance(value, str) or not value.strip() or len(value) > LONGEST_NAME):
-        raise ValueError(f"write a name in quotes, of at most {LONGEST_NAME} characters")
+    if value is not None and (not isinstance(value, str) or not value.strip() or len(value) > fields.LONGEST_NAME):
+        raise ValueError(f"write a name in quotes, of at most {fields.LONGEST_NAME} characters")
     return value.strip() if isinstance(value, str) else value
 
 
@@ -109,14 +108,7 @@ def understood(content: Mapping[str, Any]) -> Link:
     Raises:
         Rejected: something in it is wrong.
     """
-    try:
-        written = Written.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = str(problem["loc"][0]) if problem["loc"] else ""
-        if problem["type"] == "missing":
-            raise Rejected(f'{key} is missing; write {{"url": "https://example.org/match.mp4"}}') from None
-        raise Rejected(f"{key}: {str(problem['msg']).removeprefix('Value error, ')}") from None
+    written = fields.checked(Written, content, 'write {"url": "https://example.org/match.mp4"}')
     return Link(
         url=written.url,
         host=urlsplit(written.url).hostname or "",

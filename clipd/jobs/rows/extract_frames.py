@@ -33,7 +33,7 @@ def run(around: Surroundings, settings: Settings) -> dict[str, Any]:
                 "frames; ask for fewer, or raise max_frames"
             )
         numbers = loader.fps_indices(settings.fps).tolist()
-        frames = pictures.write(
+        return pictures.extracted(
             around,
             loader,
             numbers,
@@ -41,10 +41,6 @@ def run(around: Surroundings, settings: Settings) -> dict[str, Any]:
             quality=settings.quality,
             resolution=settings.resolution,
         )
-        result = {"num_frames": len(frames), "width": loader.width, "height": loader.height, "frames": frames}
-    if settings.format == "npz":
-        result["path"] = f"{around.below}/frames.npz"
-    return result
 
 
 FUNCTION = RowFunction("extract_frames", Settings, run)

@@ -22,7 +22,7 @@ def run(around: Surroundings, settings: Settings) -> dict[str, Any]:
     """The frames, with their numbers in the file and times."""
     with around.loader() as loader:
         numbers = loader.uniform_indices(settings.num_frames).tolist()
-        frames = pictures.write(
+        return pictures.extracted(
             around,
             loader,
             numbers,
@@ -30,10 +30,6 @@ def run(around: Surroundings, settings: Settings) -> dict[str, Any]:
             quality=settings.quality,
             resolution=settings.resolution,
         )
-        result = {"num_frames": len(frames), "width": loader.width, "height": loader.height, "frames": frames}
-    if settings.format == "npz":
-        result["path"] = f"{around.below}/frames.npz"
-    return result
 
 
 FUNCTION = RowFunction("extract_keyframes", Settings, run)

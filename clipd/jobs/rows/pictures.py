@@ -44,6 +44,21 @@ def write(
     return [_facts(loader, number) | {"path": f"{around.below}/{written[number]}"} for number in numbers]
 
 
+def extracted(
+    around: Surroundings,
+    loader: VideoLoader,
+    numbers: Sequence[int],
+    *,
+    format: Format,
+    quality: int,
+    resolution: str | None,
+) -> dict[str, Any]:
+    """Write the frames of these numbers as `write` does; what the row's result says of them."""
+    frames = write(around, loader, numbers, format=format, quality=quality, resolution=resolution)
+    said = {"num_frames": len(frames), "width": loader.width, "height": loader.height, "frames": frames}
+    return {**said, "path": f"{around.below}/frames.npz"} if format == "npz" else said
+
+
 def _npz(around: Surroundings, loader: VideoLoader, numbers: Sequence[int]) -> list[dict[str, Any]]:
     """`frames.npz`: frames (N, height, width, 3) uint8 RGB, indices (N,) int64, seconds (N,) float64."""
     around.checkpoint("extracting frames", 0, len(numbers))
