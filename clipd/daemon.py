@@ -127,6 +127,8 @@ class Daemon:
         self._roots = frozenset(map(str, self.scan.folders))
         self._out: set[str] = set()
         """Jobs handed to the pool whose end was not taken note of; the pool knows of it some moments before."""
+        self._lost: set[str] = set()
+        """Those of them that the pool did not know any more at the last beat."""
         self._held: dict[str, Held] = {}
         self._due_at, self._handed_at = 0.0, -1
         """Until when nothing can be handed out, and as of which state of the scan."""
@@ -455,6 +457,11 @@ class Daemon:
             return
         self._next_beat = now + BEAT_SECONDS
         notify("WATCHDOG=1")
+        # An end that was never told must not keep a job back for ever.
+        if still_lost := self._lost & self._out - self._pool.running:
+            self._out -= still_lost
+            self._due_at = 0.0
+        self._lost = self._out - self._pool.running
         wanted = {job.id for job in self.scan.jobs}
         self._held = {job: held for job, held in self._held.items() if job in wanted}
         self._pending &= wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -18,22 +19,35 @@ from tests.e2e.tree import Tree
 
 
 class Forgetful(Pool):
-    """Ends every job after a moment, and has forgotten it before it tells."""
+    """Ends every job after a moment, and has forgotten it before it tells; the first `untold` it never tells."""
 
-    submitted: list[str]
+    submitted: ClassVar[list[str]] = []
+    untold: ClassVar[int] = 0
 
     def submit(self, job: Job, *arguments: object) -> None:
         self.submitted.append(job.name)
-        outcome = Outcome(Verdict.DEFERRED, "not now", again_in_seconds=60.0)
-        threading.Timer(0.2, self._tell, (Ended(job, outcome),)).start()
+        if len(self.submitted) > self.untold:
+            outcome = Outcome(Verdict.DEFERRED, "not now", again_in_seconds=60.0)
+            threading.Timer(0.2, self._tell, (Ended(job, outcome),)).start()
 
 
-def test_a_job_is_not_handed_out_again_before_its_end_was_taken_note_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+    """One pass over a tree with one clip to do."""
     tree = Tree.at(tmp_path / "tree")
     tree.write_sidecar([clip("goal", 0, 5)])
-    monkeypatch.setattr(Forgetful, "submitted", [], raising=False)
+    monkeypatch.setattr(Forgetful, "submitted", [])
     monkeypatch.setattr(module, "Pool", Forgetful)
-    Daemon(load(tree.root, tree.root / "clipd.yaml"), once=True).run()
+    return Daemon(load(tree.root, tree.root / "clipd.yaml"), once=True)
+
+
+def test_a_job_is_not_handed_out_again_before_its_end_was_taken_note_of(daemon: Daemon) -> None:
+    daemon.run()
     assert len(Forgetful.submitted) == 1
+
+
+def test_a_job_whose_end_is_never_told_is_handed_out_again(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Forgetful, "untold", 1)
+    monkeypatch.setattr(module, "BEAT_SECONDS", 0.5)
+    daemon.run()
+    assert len(Forgetful.submitted) == 2
