@@ -7,18 +7,24 @@ of one worker from ending until the test lets them.
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from clipd.delivery.strays import sweep
 from clipd.files import lease
+from clipd.model.job import Job
+from clipd.model.outcome import Verdict
 from clipd.report.health import read_healths
+from clipd.worker.executor import Settings
+from clipd.worker.pool import Ended
 from tests.crash import oracle
 from tests.crash.child import clip
 from tests.crash.test_mid_job import progress
@@ -27,6 +33,8 @@ from tests.e2e.tree import Tree, wait_until
 from tests.footage import make
 
 pytest.importorskip("distributed", reason="the extra clipd[dask] is not installed")
+
+from clipd.worker import dask
 
 SLOW = {**CLUSTER, "clips": {"formats": ["h264"], "processor": "tests.crash.slow:film"}}
 
@@ -135,6 +143,23 @@ def test_a_killed_scheduler_costs_nothing_and_is_found_again(tree: Tree, tmp_pat
         assert daemon.stop() == 0
     assert set(hosts(tree)) == {"node1", "node2"}
     all_is_well(tree, 6)
+
+
+def test_a_job_that_waits_at_a_scheduler_that_is_killed_is_told_once(tree: Tree, tmp_path: Path) -> None:
+    told: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+    with Cluster(tmp_path) as outside:
+        executor = Settings(kind="dask", scheduler=outside.address, ahead=1)
+        daemon_side = dask.Cluster(executor, lease.Settings(), tree.layout, told.put)
+        daemon_side.start()
+        wait_until(lambda: daemon_side.free > 0, "the scheduler to be found")
+        job = Job("job", "clip", "origin", "id:1", "match / goal", "cam1", "s1", 0, datetime(2026, 5, 1, tzinfo=UTC))
+        daemon_side.submit(job)
+        outside.scheduler.kill()
+        ended = told.get(timeout=30)
+        assert (ended.job, ended.outcome and ended.outcome.verdict) == (job, Verdict.DEFERRED)
+        assert daemon_side.running == set()
+        daemon_side.stop(0)
+    assert told.empty()
 
 
 def test_a_cancelled_clip_stops_at_its_worker_and_the_others_go_on(cluster: Cluster, tree: Tree) -> None:
