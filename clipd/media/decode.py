@@ -64,8 +64,9 @@ def still(
 ) -> av.VideoFrame:
     """Frame `number`, upright.
 
-    On the way to it, frames that no other refers to are passed over undecoded. It is known by its time then, where the
-    file can be searched and nothing on the way is damaged; else it is counted out as in `frames`.
+    On the way to it, frames that no other refers to are passed over undecoded; it is known by its time alone. So behind
+    a damaged place it may be what the decoder makes up for it, where `frames` would refuse: good for a picture to look
+    at, not for a cut. Where it does not come, or comes marked as damaged, it is counted out as in `frames`.
 
     Raises:
         IndexWrong: the file does not deliver what an index made from packets promises.
@@ -82,7 +83,7 @@ def still(
 
 
 def _alone(decoder: Decoder, index: FrameIndex, number: int) -> av.VideoFrame | None:
-    """The frame with the time of frame `number`; None where it does not come, or something on the way is damaged."""
+    """The frame with the time of frame `number`; None where it does not come, or the decoder tells of damage."""
     wanted, start, codec = int(index.pts[number]), index.sync_before(number), decoder.stream.codec_context
     sync = int(index.sync_dts[index.sync.searchsorted(start)]) if start in index.sync else None
     packets = decoder.packets() if sync is None else decoder.packets_from(int(index.pts[start]), sync)
