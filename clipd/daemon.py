@@ -61,6 +61,8 @@ WATCH_SHARE = 9.0
 """Watching over what runs may take one part of the time and leaves this many, however many jobs of a cluster run."""
 SWEEP_SECONDS = 3600.0
 """How often strays are looked for, at the least; more often where they are removed sooner."""
+PAUSE_SECONDS = 0.1
+"""A pause that lies there longer than this before a job is due holds the job back."""
 
 
 @dataclass(frozen=True)
@@ -316,6 +318,9 @@ class Daemon:
                 else:
                     until.append(held.until)
         self._due_at = 0.0 if due else min(until)
+        if due:
+            self._steering.look(PAUSE_SECONDS)
+            room = self._room()
         for job in heapq.nsmallest(room, due, key=lambda job: job.order):
             try:
                 self._start(job, now)

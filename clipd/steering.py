@@ -6,6 +6,7 @@ takes its time is done in threads beside the queue, and only hands back what the
 
 from __future__ import annotations
 
+import math
 import threading
 import uuid
 from collections.abc import Callable
@@ -75,7 +76,8 @@ class Steering:
         self._layout, self._config, self._clock = layout, config, clock
         self._daemon, self._host, self._tell = daemon, host, tell
         self._controls = Controls()
-        self._next_look = self._next_lay_back = self._next_try = self._next_retention = 0.0
+        self._looked_at = -math.inf
+        self._next_lay_back = self._next_try = self._next_retention = 0.0
         self._seen: tuple[Order, ...] = ()
         self._retried: Look | None = None
         self._tried: dict[str, int] = {}
@@ -89,8 +91,8 @@ class Steering:
     def look(self, seconds: float) -> None:
         """See what people want now, unless that was done less than `seconds` ago; orders wait for `obey`."""
         now = self._clock.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + seconds
+        if now >= self._looked_at + seconds:
+            self._looked_at = now
             try:
                 self._controls = control.look(self._layout, self._config.watch.ignore)
                 self._hear_of_retries()
@@ -164,7 +166,8 @@ class Steering:
         self._config = config
         self._herald.renew(config.hooks)
         self._carrier.renew(config.destinations, config.claims)
-        self._next_look = self._next_retention = 0.0
+        self._looked_at = -math.inf
+        self._next_retention = 0.0
 
     @property
     def busy(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import pytest
 
 from clipd import daemon as module
 from clipd.config import load
-from clipd.daemon import Daemon
+from clipd.daemon import Daemon, Signal
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.worker.pool import Ended, Pool
@@ -51,3 +52,22 @@ def test_a_job_whose_end_is_never_told_is_handed_out_again(daemon: Daemon, monke
     monkeypatch.setattr(module, "BEAT_SECONDS", 0.5)
     daemon.run()
     assert len(Forgetful.submitted) == 2
+
+
+def test_a_pause_holds_back_what_is_due_right_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = Tree.at(tmp_path / "tree")
+    monkeypatch.setattr(Forgetful, "submitted", [])
+    monkeypatch.setattr(module, "Pool", Forgetful)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 3600.0)
+    daemon = Daemon(load(tree.root, tree.root / "clipd.yaml"))
+
+    def drop() -> None:
+        tree.layout.control("PAUSE").touch()
+        time.sleep(module.PAUSE_SECONDS)
+        tree.write_sidecar([clip("goal", 0, 5)])
+
+    threading.Timer(1.0, drop).start()
+    threading.Timer(4.0, daemon._messages.put, (Signal("stop"),)).start()
+    daemon.run()
+    assert [(job.name, "PAUSE" in why) for job, why in daemon.waiting] == [("match / goal", True)]
+    assert Forgetful.submitted == []
