@@ -143,6 +143,8 @@ class Daemon:
         self._pending_as_of: object = None
         self._next_pending = 0.0
         self._taken = 0
+        self._has_new = False
+        """Was something completed since the last look began? What it brought may be work, which events tell late."""
         self._rounds = Rounds(self.scan, config.watch, self.clock)
         self._sweep: Iterator[None] | None = None
         self._next_beat = self._next_sweep = self._next_watch = 0.0
@@ -177,7 +179,10 @@ class Daemon:
             while not self._stopping:
                 self._turn()
                 if self._once and self._done:
-                    break
+                    if not self._has_new:
+                        break
+                    self._has_new = False
+                    self._rounds.soon()
             return self._finish()
         finally:
             self._watch.stop()
@@ -425,6 +430,7 @@ class Daemon:
                 self._halted.add(job.id)  # its end could not be written down, and must count for nothing
         if outcome.verdict is Verdict.COMPLETE:
             self.tally.complete.append(outcome)
+            self._has_new = True
         elif outcome.verdict is Verdict.FAILED:
             self.tally.failed.append((job, outcome.message))
         self._showing.ended(job, outcome)

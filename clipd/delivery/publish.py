@@ -100,12 +100,12 @@ def _is_the_same(layout: Layout, path: Path, output: Output) -> bool:
 
 def _publish_some(layout: Layout, staging: Path, artifacts: Sequence[Artifact]) -> None:
     moves = [(staging / artifact.staged_name, layout.output(artifact.folder, artifact.name)) for artifact in artifacts]
-    for folder in {target.parent for _, target in moves}:
-        with atomic.translated(f"making {folder}"):
-            folder.mkdir(parents=True, exist_ok=True)
     for source, _ in moves:
         if not source.exists():
             raise ClaimLost(f"{source} is gone: another worker took the job over")
+    for folder in {target.parent for _, target in moves}:
+        with atomic.translated(f"making {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
     try:
         atomic.publish_all(moves)
     except atomic.Missing as error:

@@ -23,8 +23,7 @@ def remember(layout: Layout, sidecar: Path, clips: Sequence[Mapping[str, Any]]) 
     """Note that `clips` were suggested for the sidecar at `sidecar`, before anybody can delete them from it."""
     spans = [*_remembered(layout, sidecar), *((clip["start_frame"], clip["end_frame"]) for clip in clips)]
     path = layout.suggested(layout.relative(sidecar))
-    with atomic.translated(f"making {path.parent}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(path.parent, layout.state)
     atomic.write(path, json.dumps({"sidecar": layout.relative(sidecar), "spans": sorted(set(spans))}).encode())
 
 

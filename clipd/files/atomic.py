@@ -76,6 +76,22 @@ def translated(what: str) -> Iterator[None]:
         raise as_clipd_error(error, what) from error
 
 
+def make_folder(folder: Path, within: Path) -> None:
+    """Make `folder` and what lies between it and `within`, unless they are there.
+
+    Raises:
+        Deferred: there is no `within`: the share is away, and nothing is made in its place.
+    """
+    with translated(f"making {folder}"):
+        try:
+            folder.mkdir(exist_ok=True)
+        except FileNotFoundError as error:
+            if within not in folder.parents or not within.exists():
+                raise Deferred(f"making {folder}: {within} is not there; is the share mounted?") from error
+            make_folder(folder.parent, within)
+            folder.mkdir(exist_ok=True)
+
+
 def write(path: Path, data: bytes, *, durable: bool = True, mode: int | None = None) -> None:
     """Make `data` the content of `path`, whether it existed or not.
 

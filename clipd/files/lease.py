@@ -81,7 +81,7 @@ def claimed(path: Path, settings: Settings, *, wait_seconds: float = TAKE_OVER_P
         thread_local=False,
     )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(path.parent, path.parent.parent)
         _acquire(lease, path, settings, wait_seconds)
     except Timeout:
         raise Taken(holder(path) or "somebody") from None

@@ -231,7 +231,7 @@ def _take_folder(work: _Work) -> None:
     _refuse_if_taken(work, former)
     with atomic.translated(f"making {work.root}"):
         work.root.mkdir(parents=True, exist_ok=True)
-        note.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(note.parent, work.layout.state)
     data = json.dumps(mine).encode()
     if former is not None:
         atomic.write(note, data)

@@ -13,6 +13,7 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -28,6 +29,9 @@ PASSING = (408, 425, 429)
 """Client errors that pass by themselves (RFC 9110, RFC 8470, RFC 6585); other ones do not."""
 FORMATS = "b[protocol^=http]/b[protocol^=m3u8]/bv[protocol^=http]/bv[protocol^=m3u8]"
 """One file, over HTTP: joining two would take another program."""
+
+MARKS = re.compile(r"^(?:ERROR:|\[download\]|\s)+")
+"""What yt-dlp begins its errors with."""
 
 PROGRAMS = frozenset(
     ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn")
@@ -90,8 +94,8 @@ class Silent:
     info = warning = debug
 
     def error(self, words: str) -> None:
-        """Keep it."""
-        self.last = words
+        """Keep it, without what only a terminal wants of it."""
+        self.last = MARKS.sub("", words)
 
 
 def fetch(order: dict[str, Any], tell: Callable[[dict[str, Any]], None], bounds: Bounds) -> dict[str, Any]:
@@ -155,7 +159,7 @@ def fetch(order: dict[str, Any], tell: Callable[[dict[str, Any]], None], bounds:
             never = 400 <= status < 500 and status not in PASSING
         if isinstance(cause, UnsupportedError):
             return {"error": "there is no video at this link", "never": True}
-        return {"error": (silent.last or str(error)).removeprefix("ERROR: "), "never": never}
+        return {"error": silent.last or str(error), "never": never}
     if bounds.refused:
         return {"error": bounds.refused[0], "never": True}
     return _answer(info)

@@ -113,8 +113,7 @@ def _taken(path: str) -> str:
 
 def _claim_content(film: Film, sha256: str) -> None:
     note = film.layout.content(sha256)
-    with atomic.translated(f"making {note.parent}"):
-        note.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(note.parent, film.layout.state)
     atomic.write(note, json.dumps({"path": film.layout.relative(film.filed)}).encode())
 
 

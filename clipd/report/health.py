@@ -138,7 +138,7 @@ class Health:
 
 def write_health(path: Path, health: Health) -> None:
     """Leave the note."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(path.parent, path.parent.parent)
     atomic.write(path, json.dumps(_NOTE.dump_python(health)).encode(), durable=False)
 
 

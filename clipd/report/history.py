@@ -20,6 +20,8 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from clipd.delivery.publish import FOLDER_SHEET
+from clipd.errors import ClipdError
+from clipd.files import atomic
 from clipd.model.outcome import Verdict
 from clipd.tree.layout import Layout
 
@@ -154,14 +156,14 @@ class History:
             # A line that a power cut tore must not swallow the next one.
             line = line if path in self._appended else b"\n" + line
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                atomic.make_folder(path.parent, self.layout.state)
                 flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
                 descriptor = os.open(path, flags, 0o666)
                 try:
                     os.write(descriptor, line)
                 finally:
                     os.close(descriptor)
-            except OSError:
+            except (OSError, ClipdError):
                 return
             self._appended.add(path)
             self._unwritten.popleft()

@@ -79,7 +79,7 @@ class Pages:
             (self.layout.status_data, data(snapshot)),
             (self.layout.metrics, metrics.text(snapshot)),
         ):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.make_folder(path.parent, self.layout.state)
             atomic.write(path, content, durable=False)
 
     def written(self, began: float, now: float, token: object) -> None:

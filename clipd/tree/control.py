@@ -113,8 +113,7 @@ def take(layout: Layout, order: Order, daemon: str) -> Order | None:
         ClipdError: the share does not let us.
     """
     own = layout.taken_orders(daemon) / order.path.name
-    with atomic.translated(f"making {own.parent}"):
-        own.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(own.parent, layout.state)
     try:
         atomic.rename(order.path, own)
     except atomic.Missing:

@@ -87,8 +87,7 @@ def read_note(layout: Layout, job: str) -> dict[str, Any]:
 def write_note(layout: Layout, job: str, line: Mapping[str, Any]) -> None:
     """Keep what is answered to a link. Raises what `atomic.write` raises."""
     path = layout.link_note(job)
-    with atomic.translated(f"making {path.parent}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(path.parent, layout.state)
     write_answer(path, line)
 
 

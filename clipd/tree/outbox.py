@@ -59,8 +59,7 @@ def post(layout: Layout, note: Note) -> bool:
     if any(atomic.size_of(path) is not None for path in there):
         return False
     path = layout.copy_note(*place)
-    with atomic.translated(f"making {path.parent}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(path.parent, layout.state)
     return atomic.create(path, _json(note))
 
 

@@ -133,7 +133,7 @@ def recorded_at(layout: Layout, job: str) -> float:
 def write_record(layout: Layout, record: Record, now: datetime, *, durable: bool = True) -> Record:
     """Store `record`; returns it as stored."""
     stored = replace(record, changed_at=now.isoformat(timespec="milliseconds"))
-    _store(layout.record(record.job), asdict(stored), durable=durable)
+    _store(layout, layout.record(record.job), asdict(stored), durable=durable)
     return stored
 
 
@@ -158,7 +158,7 @@ def read_receipts(layout: Layout, job: str) -> tuple[Receipt, ...]:
 def ticket_for(layout: Layout, job: str, token: str) -> Iterator[Path]:
     """The file that an attempt's receipt is written into; without it nothing can be committed. Gone afterwards."""
     ticket = layout.ticket(job, token)
-    _make_folder(ticket.parent)
+    atomic.make_folder(ticket.parent, layout.state)
     atomic.write(ticket, b"", durable=False)
     try:
         yield ticket
@@ -188,7 +188,7 @@ def commit(layout: Layout, receipt: Receipt, ticket: Path | None = None) -> bool
     path = layout.receipt(receipt.job, receipt.revision, receipt.run)
     data = json.dumps(asdict(receipt), indent=1).encode()
     if ticket is None:
-        _make_folder(path.parent)
+        atomic.make_folder(path.parent, layout.state)
         return atomic.create(path, data)
     atomic.fill(ticket, data)
     return atomic.publish(ticket, path, replace=False)
@@ -197,7 +197,7 @@ def commit(layout: Layout, receipt: Receipt, ticket: Path | None = None) -> bool
 def write_progress(layout: Layout, progress: Progress) -> None:
     """Leave the progress note of a running attempt, if the share takes it: no work is given up for a note."""
     with suppress(ClipdError):
-        _store(layout.progress(progress.job), asdict(progress), durable=False)
+        _store(layout, layout.progress(progress.job), asdict(progress), durable=False)
 
 
 def read_progress(layout: Layout, job: str) -> Progress | None:
@@ -211,16 +211,9 @@ def clear_progress(layout: Layout, job: str) -> None:
         atomic.remove(layout.progress(job))
 
 
-def _store(path: Path, content: dict[str, Any], *, durable: bool) -> None:
-    _make_folder(path.parent)
+def _store(layout: Layout, path: Path, content: dict[str, Any], *, durable: bool) -> None:
+    atomic.make_folder(path.parent, layout.state)
     atomic.write(path, json.dumps(content, indent=1).encode(), durable=durable)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise atomic.as_clipd_error(error, f"making {folder}") from error
 
 
 def _load(kind: type[Kind], path: Path) -> Kind | None:

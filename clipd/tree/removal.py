@@ -42,6 +42,5 @@ def note_removal(layout: Layout, removal: Removal) -> None:
     if former is not None and former.receipt == removal.receipt:
         removal = replace(removal, paths=tuple(dict.fromkeys((*former.paths, *removal.paths))))
     path: Path = layout.removal(removal.job)
-    with atomic.translated(f"making {path.parent}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(path.parent, layout.state)
     atomic.write(path, json.dumps(asdict(removal), indent=1).encode())

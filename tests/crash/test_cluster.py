@@ -162,11 +162,12 @@ def test_a_job_that_waits_at_a_scheduler_that_is_killed_is_told_once(tree: Tree,
     assert told.empty()
 
 
-def test_a_cancelled_clip_stops_at_its_worker_and_the_others_go_on(cluster: Cluster, tree: Tree) -> None:
+def test_a_cancelled_clip_stops_at_its_worker_and_the_others_go_on(cluster: Cluster, tree: Tree, hold: Path) -> None:
     sidecar = tree.write_sidecar([clip("goal0", 0, 99), clip("goal1", 0, 9)])
-    with cluster.workers(tree, "node1"), tree.daemon("--dask", cluster.address, PYTHONPATH=ROOT):
+    with cluster.workers(tree, "node1", HOLD=str(hold)), tree.daemon("--dask", cluster.address, PYTHONPATH=ROOT):
         under_way(tree)
         tree.run("cancel", "goal0")
+        hold.unlink()
         wait_until(lambda: tree.clip(sidecar, "goal1")["status"] == "Complete", "the other to complete")
     assert tree.clip(sidecar, "goal0")["status"] == "Draft"
     all_is_well(tree, 1)

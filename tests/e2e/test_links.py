@@ -91,7 +91,7 @@ def test_each_link_of_a_list_is_answered_and_nothing_is_overwritten(tmp_path: Pa
 
 
 def test_killed_in_the_middle_the_next_daemon_goes_on_where_it_was(tmp_path: Path, site: Site, film: bytes) -> None:
-    tree = a_tree(tmp_path)
+    tree = a_tree(tmp_path, timeout_seconds=60)
     url = site.put("/match.mp4", film, stop_after=len(film) // 2)
     path = drop(tree, "x.json", {"url": url, "camera": "cam1", "session": "s1", "segment": False})
 

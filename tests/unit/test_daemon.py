@@ -24,11 +24,12 @@ class Forgetful(Pool):
 
     submitted: ClassVar[list[str]] = []
     untold: ClassVar[int] = 0
+    verdict: ClassVar[Verdict] = Verdict.DEFERRED
 
     def submit(self, job: Job, *arguments: object) -> None:
         self.submitted.append(job.name)
         if len(self.submitted) > self.untold:
-            outcome = Outcome(Verdict.DEFERRED, "not now", again_in_seconds=60.0)
+            outcome = Outcome(self.verdict, "not now", again_in_seconds=60.0)
             threading.Timer(0.2, self._tell, (Ended(job, outcome),)).start()
 
 
@@ -71,3 +72,22 @@ def test_a_pause_holds_back_what_is_due_right_after_it(tmp_path: Path, monkeypat
     daemon.run()
     assert [(job.name, "PAUSE" in why) for job, why in daemon.waiting] == [("match / goal", True)]
     assert Forgetful.submitted == []
+
+
+def test_a_single_pass_looks_again_at_what_its_work_brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No event tells of it, as on NFS."""
+    tree = Tree.at(tmp_path / "tree", {"watch": {"mode": "polling", "interval_seconds": 3600}})
+    sidecar = tree.write_sidecar([clip("goal", 0, 5)])
+    monkeypatch.setattr(Forgetful, "submitted", [])
+    monkeypatch.setattr(Forgetful, "verdict", Verdict.COMPLETE)
+    monkeypatch.setattr(module, "Pool", Forgetful)
+
+    def bring(job: Job, _outcome: Outcome) -> None:
+        if job.name == "match / goal":
+            tree.write_sidecar([clip("later", 0, 5)], video="later")
+            sidecar.unlink()
+        else:
+            sidecar.with_name("later_clips.json").unlink()
+
+    Daemon(load(tree.root, tree.root / "clipd.yaml"), once=True, told=bring).run()
+    assert Forgetful.submitted == ["match / goal", "later / later"]

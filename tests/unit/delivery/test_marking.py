@@ -10,12 +10,12 @@ import pytest
 from clipd.delivery.marking import cancel
 from clipd.errors import Rejected
 from clipd.files import lease
-from clipd.tree.layout import Directories, Layout
 from tests.fake_clock import FakeClock
+from tests.place import laid_out
 
 
 def test_a_clip_that_has_ended_meanwhile_is_not_called_stopped(tmp_path: Path) -> None:
-    layout = Layout(tmp_path, Directories())
+    layout = laid_out(tmp_path)
     sidecar = layout.sidecars / "cam" / "s" / "match_clips.json"
     sidecar.parent.mkdir(parents=True)
     text = json.dumps([{"name": "goal", "start_frame": 0, "end_frame": 9, "status": "Complete"}])

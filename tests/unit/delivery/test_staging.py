@@ -9,13 +9,14 @@ import pytest
 
 from clipd.delivery.staging import abandoned, remove, staging, sweep
 from clipd.errors import ClipdError
-from clipd.tree.layout import Directories, Layout
+from clipd.tree.layout import Layout
 from clipd.tree.record import ticket_for
+from tests.place import laid_out
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path, Directories())
+    return laid_out(tmp_path)
 
 
 def left(layout: Layout, *names: str) -> list[Path]:
@@ -96,7 +97,7 @@ def test_what_is_left_is_found_with_the_job_it_was_for(layout: Layout) -> None:
 
 
 def test_what_is_no_folder_is_none_of_ours(layout: Layout, tmp_path: Path) -> None:
-    (outside,) = left(Layout(tmp_path / "outside", Directories()), "precious")
+    (outside,) = left(laid_out(tmp_path / "outside"), "precious")
     layout.stagings.mkdir(parents=True)
     (layout.stagings / ".DS_Store").write_text("")
     (layout.stagings / "job.file").write_text("")

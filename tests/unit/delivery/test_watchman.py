@@ -13,9 +13,10 @@ from clipd.delivery.origins import Wish
 from clipd.delivery.watchman import LOOK_SECONDS, Watchman
 from clipd.errors import ClaimLost, Deferred, Superseded, Temporary
 from clipd.model.job import Job
-from clipd.tree.layout import Directories, Layout
+from clipd.tree.layout import Layout
 from clipd.tree.record import read_progress
 from tests.fake_clock import NOON, FakeClock
+from tests.place import laid_out
 
 JOB = Job("job", "clip", "x_clips.json", "id:1", "match / goal", "cam1", "s1", 0, NOON)
 
@@ -63,7 +64,7 @@ class Post:
     origin: FakeOrigin = field(default_factory=FakeOrigin)
 
     def __post_init__(self) -> None:
-        self.layout = Layout(self.root, Directories())
+        self.layout = laid_out(self.root)
         self.sidecar = self.root / JOB.origin
         self.layout.marker.touch()
         self.saves = 0

@@ -315,3 +315,17 @@ def test_temporary_names_are_ignored_by_scans_and_differ(tmp_path) -> None:
     assert one.name.endswith(".tmp")
     assert len(os.fsencode(one.name)) <= 255
     assert atomic.temporary(long, "x") != atomic.temporary(tmp_path / ("é" * 126 + "e"), "x")
+
+
+def test_folders_are_made_within_one_that_is_there_and_never_in_place_of_one_that_is_away(tmp_path: Path) -> None:
+    within = tmp_path / "share/.clipd"
+    with pytest.raises(Deferred, match="is not there; is the share mounted"):
+        atomic.make_folder(within / "status", within)
+    assert names(tmp_path) == []
+    within.mkdir(parents=True)
+    for _ in range(2):
+        atomic.make_folder(within / "outbox/nas/failed", within)
+    assert (within / "outbox/nas/failed").is_dir()
+    with pytest.raises(Deferred):
+        atomic.make_folder(tmp_path / "else/where", within)
+    assert names(tmp_path) == ["share"]

@@ -268,7 +268,7 @@ def test_a_heartbeat_changes_how_the_claim_looks(place: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_no_crash(tmp_path: Path) -> None:
     (tmp_path / "claims").write_text("in the way")
-    with pytest.raises(Exception, match="claiming") as caught, claimed(tmp_path / "claims" / "job.lock", SHORT):
+    with pytest.raises(Exception, match="making") as caught, claimed(tmp_path / "claims" / "job.lock", SHORT):
         pass
     assert type(caught.value).__module__ == "clipd.errors"
 

@@ -22,8 +22,9 @@ from clipd.jobs.rows.plan import mark_ended, mark_lost, read_plan
 from clipd.media.door import Limits
 from clipd.model.job import Job
 from clipd.tree.dataset import read
-from clipd.tree.layout import Directories, Layout
+from clipd.tree.layout import Layout
 from tests.footage import make
+from tests.place import laid_out
 
 ORDER = Order(video_col="video", process="metadata")
 TABLES = Tables(datasets=Settings(rows_per_job=2))
@@ -31,7 +32,7 @@ TABLES = Tables(datasets=Settings(rows_per_job=2))
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    layout = Layout(tmp_path, Directories())
+    layout = laid_out(tmp_path)
     layout.inbox_of("datasets").mkdir(parents=True)
     layout.outputs.mkdir(parents=True)
     return layout

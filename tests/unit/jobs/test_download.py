@@ -95,6 +95,14 @@ def test_a_server_that_falls_silent_is_left_within_the_limit(site: Site, folder:
     assert list(folder.glob("*.part"))
 
 
+def test_a_server_that_is_too_slow_is_said_in_plain_words(site: Site, folder: Path, film: bytes) -> None:
+    url = site.put("/match.mp4", film, stop_after=SIZE // 2)
+    with pytest.raises(Temporary) as told:
+        get(url, folder, stall_seconds=30, timeout_seconds=1)
+    assert str(told.value).startswith("Got error: ")
+    assert str(told.value).isprintable()
+
+
 def test_what_is_too_large_is_refused(site: Site, folder: Path, film: bytes) -> None:
     url = site.put("/match.mp4", film, size=10**12)
     with pytest.raises(Rejected, match="links.max_size"):

@@ -24,7 +24,8 @@ from clipd.report.health import (
     read_notes,
     write_health,
 )
-from clipd.tree.layout import Directories, Layout
+from clipd.tree.layout import Layout
+from tests.place import laid_out
 
 ALIVE = Health(
     host="here", pid=os.getpid(), daemon="d1", version="1.0", at="", workers=2, running=["job"],
@@ -34,7 +35,7 @@ ALIVE = Health(
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path, Directories())
+    return laid_out(tmp_path)
 
 
 def said(seconds_ago: float, **changes: object) -> Health:

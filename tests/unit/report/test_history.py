@@ -12,13 +12,14 @@ import pytest
 from clipd.clock import stamp
 from clipd.model.outcome import Verdict
 from clipd.report.history import RECENT, Ending, History, Product, products
-from clipd.tree.layout import Directories, Layout
+from clipd.tree.layout import Layout
 from tests.fake_clock import NOON
+from tests.place import laid_out
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path, Directories())
+    return laid_out(tmp_path)
 
 
 def ending(job: str = "j1", minutes_ago: float = 5, verdict: Verdict = Verdict.COMPLETE, host: str = "one") -> Ending:
@@ -133,7 +134,6 @@ def test_links_and_pipes_in_the_folder_are_neither_followed_nor_waited_for(layou
 
 
 def test_what_cannot_be_written_now_is_written_later(layout: Layout) -> None:
-    layout.histories.parent.mkdir(parents=True)
     layout.histories.write_text("in the way")
     history = History(layout, "one")
     history.add(ending())

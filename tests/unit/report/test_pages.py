@@ -18,6 +18,7 @@ from clipd.report.pages import CHART_HEIGHT, Pages, Settings, bars, duration, li
 from clipd.report.snapshot import Disk, Failures, Hour, Queue, Snapshot, Unreadable
 from clipd.tree.layout import Directories, Layout
 from tests.page import Page
+from tests.place import laid_out
 from tests.unit.report.board import OUT, machine, snapshot
 
 HOSTILE = (
@@ -34,7 +35,7 @@ HOSTILE = (
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path / "tree", Directories())
+    return laid_out(tmp_path / "tree")
 
 
 def shown(layout: Layout, board: Snapshot) -> Page:
@@ -166,7 +167,7 @@ def test_disabled_means_no_file_but_metrics_over_http_still_have_something_to_te
     assert pages.due(0.0, 1, busy=True)
     pages.write(snapshot())
     assert pages.latest == snapshot()
-    assert not layout.state.exists()
+    assert not list(layout.state.iterdir())
 
 
 def test_it_is_written_soon_when_something_changes_and_rarely_when_nothing_does(layout: Layout) -> None:

@@ -19,14 +19,15 @@ from clipd.intake.sources.sidecars import Sidecars
 from clipd.report.health import Health, write_health
 from clipd.report.history import History
 from clipd.report.snapshot import LISTED, Observer, Situation, Snapshot
-from clipd.tree.layout import Directories, Layout
+from clipd.tree.layout import Layout
 from clipd.tree.record import Progress, write_progress
 from tests.fake_clock import NOON, FakeClock
+from tests.place import laid_out
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path, Directories())
+    return laid_out(tmp_path)
 
 
 @pytest.fixture

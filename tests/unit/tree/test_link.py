@@ -9,6 +9,7 @@ import pytest
 
 from clipd.tree import link
 from clipd.tree.layout import Directories, Layout
+from tests.place import laid_out
 
 ONE, TWO = "https://example.org/1.mp4", "https://example.org/2.mp4"
 LAYOUT = Layout(Path("/tree"), Directories())
@@ -79,7 +80,7 @@ def test_answers_are_no_links() -> None:
 
 
 def test_notes_say_what_is_answered(tmp_path: Path) -> None:
-    layout = Layout(tmp_path, Directories())
+    layout = laid_out(tmp_path)
     assert link.read_note(layout, "j") == {}
     link.write_note(layout, "j", {"status": "done", "path": "a"})
     assert not link.is_answered(layout, "j")

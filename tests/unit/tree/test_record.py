@@ -15,7 +15,7 @@ import pytest
 from clipd.clock import stamp
 from clipd.errors import ClipdError
 from clipd.files.atomic import Missing
-from clipd.tree.layout import Directories, Layout
+from clipd.tree.layout import Layout
 from clipd.tree.record import (
     Output,
     Progress,
@@ -32,6 +32,7 @@ from clipd.tree.record import (
     write_record,
 )
 from tests.fake_clock import NOON
+from tests.place import laid_out
 
 OUTPUT = Output("data/prept/03_CLIPPED/h264/cam1/s1/match_goal.mp4", 1000, "ab" * 32, "video")
 SHEET = Output("data/prept/03_CLIPPED/h264/cam1/s1/match_goal.json", 10, "cd" * 32, "annotation")
@@ -47,7 +48,7 @@ DAMAGE = [
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path, Directories())
+    return laid_out(tmp_path)
 
 
 class TestRecord:
@@ -88,8 +89,7 @@ class TestRecord:
         assert Record("job", state=state, failure_told=told).closed is closed
 
     def test_a_share_that_does_not_take_it_is_told_apart(self, layout: Layout) -> None:
-        layout.state.parent.mkdir()
-        layout.state.write_text("in the way")
+        layout.records.write_text("in the way")
         with pytest.raises(ClipdError, match="making"):
             write_record(layout, Record("job"), NOON)
         with pytest.raises(ClipdError, match="reading"):
@@ -206,7 +206,6 @@ class TestReceipts:
         assert read_receipts(layout, "job") == (RECEIPT,)
 
     def test_a_share_that_does_not_take_it_is_told_apart(self, layout: Layout) -> None:
-        layout.state.mkdir(parents=True)
         (layout.state / "results").write_text("in the way")
         with pytest.raises(ClipdError, match="making"):
             commit(layout, RECEIPT)

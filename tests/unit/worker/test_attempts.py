@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from clipd.model.job import Job
-from clipd.tree.layout import Directories, Layout
+from clipd.tree.layout import Layout
 from clipd.tree.record import Record, read_record
 from clipd.worker import attempts
 from clipd.worker.retry import Settings
 from tests.fake_clock import NOON
+from tests.place import laid_out
 
 JOB = Job("job", "clip", "data/x_clips.json", "id:1", "match / goal", "cam1", "s1", 0, NOON)
 RETRY = Settings(attempts=3, losses=5, first_wait_seconds=10, longest_wait_seconds=900)
@@ -22,7 +23,7 @@ HERE, THERE = "daemon-1", "daemon-2"
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path, Directories())
+    return laid_out(tmp_path)
 
 
 def reckoned(layout: Layout, stand: str = "stands", daemon: str = HERE, last_words: str = "") -> Record:
