@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from clipd.media.glance import Glance, Rows
 from clipd.model.setting import Section, setting
 from clipd.segmentation.cut import Cut
+from clipd.segmentation.scenes.bars import Bars, Window
+from clipd.segmentation.scenes.bars import Settings as BarsSettings
 
 Numbers = NDArray[np.float32]
 
@@ -35,6 +37,8 @@ STEPS: Final = 4.0
 """A change that fills its span takes at least a quarter of it: no step is longer than this, divided by the span."""
 BACK: Final = 2.0
 """How many times as far a step from sample to sample may lead back as one from frame to frame."""
+BARS_EVERY: Final = 4
+"""Every how many of the pictures looked at first are looked through for bars."""
 SLACK: Final = 1e-3
 """Part of a step that rounding may take from a time."""
 
@@ -59,6 +63,9 @@ class Settings(Section):
         14.0, "How far apart the ends must be, brightness as a whole left out; root mean square over the gists.",
         unit="steps of 0..255", gt=0,
     )  # fmt: skip
+    least_fade: float = setting(
+        8.0, "The same where one end shows one colour and nothing else.", unit="steps of 0..255", gt=0
+    )
     stray: float = setting(
         0.1, "How far mixed pictures may lie off the line, squared, as a share of the line's length squared.", gt=0
     )
@@ -75,6 +82,9 @@ class Settings(Section):
     flat: float = setting(
         4.0, "A gist that deviates less than this from its mean shows one colour.", unit="steps of 0..255", gt=0
     )
+    plain: float = setting(
+        1.0, "One that deviates less than this shows nothing else, not even grain.", unit="steps of 0..255", gt=0
+    )
     margin: float = setting(0.06, "This close to an end of the line a picture counts as not mixed.", gt=0, lt=0.5)
     fade_in_margin: float = setting(
         0.2, "The same for the bright end of a fade-in, which the eye takes as done early.", gt=0, lt=0.5
@@ -87,6 +97,7 @@ class Settings(Section):
         ge=16,
         le=160,
     )
+    bars: BarsSettings = setting(BarsSettings(), "What is no part of the picture.")
 
 
 @dataclass(frozen=True)
@@ -108,11 +119,19 @@ class Picture:
     def __init__(self, glance: Glance, settings: Settings) -> None:
         self.number, self.seconds = glance.number, glance.seconds
         self._glance, self._settings = glance, settings
+        self._window = Window()
+
+    def seen_in(self, window: Window) -> None:
+        """From now on only this part of it counts."""
+        if window != self._window:
+            self._window = window
+            for known in ("sketch", "gist", "detail"):
+                self.__dict__.pop(known, None)
 
     @cached_property
     def sketch(self) -> Numbers:
         """(n,) luma, very small, scaled so that products are means."""
-        luma = _scaled(self._sharp, self._settings.gist_width)
+        luma = _scaled(self._window.of(self.sharp), self._settings.gist_width)
         sketch = luma.ravel().astype(np.float32)
         sketch *= luma.size**-0.5
         return sketch
@@ -121,20 +140,22 @@ class Picture:
     def gist(self) -> Numbers:
         """(n,) the sketch, then U and V from their middle, scaled alike."""
         size = (self._settings.gist_width // 2, max(1, len(self.sketch) // self._settings.gist_width // 2))
-        blue, red = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in self._glance.chroma)
+        planes = (self._window.of(plane) for plane in self._glance.chroma)
+        blue, red = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes)
         colours = np.concatenate((blue, red), axis=None, dtype=np.float32)
         return np.concatenate((self.sketch, (colours - 128) * np.float32(len(self.sketch) ** -0.5)))
 
     @cached_property
     def detail(self) -> float:
         """The mean squared difference of neighbouring pixels."""
-        luma = self._sharp
+        luma = self._window.of(self.sharp)
         across = cv2.norm(luma[:, 1:], luma[:, :-1], cv2.NORM_L2SQR)
         down = cv2.norm(luma[1:], luma[:-1], cv2.NORM_L2SQR)
         return float(across + down) / luma.size
 
     @cached_property
-    def _sharp(self) -> Rows:
+    def sharp(self) -> Rows:
+        """(H, W) luma with its detail, bars and all."""
         return _scaled(self._glance.luma, self._settings.detail_width)
 
 
@@ -148,6 +169,7 @@ class Samples:
 
     def __init__(self, size: int) -> None:
         self._size, self._count = size, 0
+        self._window = Window()
         self._sketches: Numbers = np.zeros((size, 0), np.float32)
         self._pictures: deque[Picture] = deque(maxlen=size)
         self._means: deque[float] = deque(maxlen=size)
@@ -162,8 +184,19 @@ class Samples:
         """The first of them all."""
         return self._pictures[0]
 
-    def add(self, picture: Picture) -> None:
-        """Takes the place of the oldest."""
+    def add(self, picture: Picture, window: Window) -> None:
+        """Takes the place of the oldest; of all only what is in the window counts."""
+        if window != self._window:
+            self._window, kept = window, (*self._pictures,)
+            self._count = 0
+            for deck in (self._pictures, self._means, self._products):
+                deck.clear()
+            for former in kept[-self._size + 1 :]:
+                self._take(former)
+        self._take(picture)
+
+    def _take(self, picture: Picture) -> None:
+        picture.seen_in(self._window)
         sketch = picture.sketch
         if self._sketches.shape[1] != sketch.size:
             self._sketches = np.zeros((self._size, sketch.size), np.float32)
@@ -182,12 +215,13 @@ class Samples:
         last, shared, first = newest[0], newest[span], self._products[-1 - span][0]
         old, new = self._means[-1 - span], self._means[-1]
         before, after, common = first - old * old, last - new * new, shared - old * new
-        if before + after - 2 * common < settings.least_distance**2:
+        distance, length = before + after - 2 * common, last + first - 2 * shared
+        if distance < settings.least_fade**2:
             return None
-        length = last + first - 2 * shared
-        if min(before, after) < settings.flat**2:
+        flat = settings.flat if distance > settings.least_distance**2 else settings.plain
+        if min(before, after) < flat**2:
             kind = "fade-in" if before < after else "fade-out"
-        elif common < settings.likeness * (before * after) ** 0.5:
+        elif distance > settings.least_distance**2 and common < settings.likeness * (before * after) ** 0.5:
             kind = "dissolve"
         else:
             return None
@@ -230,6 +264,7 @@ class Gradual:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._samples = Samples(max(settings.spans) + 1)
+        self._bars = Bars(settings.bars)
         self._recent: list[Picture] = []
         self._taken, self._changed, self._due, self._overdue = 0, 0.0, 0.0, 0.0
         self._open: list[Found] = []
@@ -245,7 +280,9 @@ class Gradual:
         self._changed = 0.0
         self._due = glance.seconds + (1 - SLACK) / self._settings.per_second
         self._overdue = glance.seconds + self._settings.longest_seconds
-        self._samples.add(picture)
+        if self._taken % BARS_EVERY == 0:
+            self._bars.look(picture.sharp)
+        self._samples.add(picture, self._bars.window)
         self._taken += 1
         del self._recent[: self._samples.oldest.number - self._recent[0].number]
         for span in self._settings.spans:
@@ -256,6 +293,11 @@ class Gradual:
                     self._weigh(found)
         while self._open and self._open[0].cut.frame < self._recent[0].number:
             self._cuts.append(self._open.pop(0).cut)
+
+    @property
+    def window(self) -> Window:
+        """What of the pictures of the last seconds is no bar."""
+        return self._bars.window
 
     def finish(self) -> tuple[Cut, ...]:
         """The cuts, by frame."""
@@ -272,6 +314,8 @@ class Gradual:
         settings = self._settings
         first = self._samples[span].number
         pictures = self._recent[first - self._recent[0].number :]
+        for picture in pictures:
+            picture.seen_in(self._bars.window)
         gists = np.stack([picture.gist for picture in pictures])
         line = gists[-1] - gists[0]
         length = float(line @ line)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from clipd.media.glance import Glance, Rows
 from clipd.model.setting import Section, setting
 from clipd.segmentation.cut import Cut
+from clipd.segmentation.scenes.bars import Window
 from clipd.segmentation.scenes.content import Change, Weights
 from clipd.segmentation.scenes.gradual import Gradual
 from clipd.segmentation.scenes.gradual import Settings as GradualSettings
@@ -74,18 +75,28 @@ class Seen:
     def __init__(self, glance: Glance, change: float, width: int) -> None:
         self.number, self.seconds, self.change = glance.number, glance.seconds, change
         self._glance, self._width = glance, width
+        self._window = Window()
+
+    def seen_in(self, window: Window) -> None:
+        """From now on only this part of it counts."""
+        if window != self._window:
+            self._window = window
+            for known in ("luma", "colours"):
+                self.__dict__.pop(known, None)
 
     @cached_property
     def luma(self) -> Rows:
-        """(H, width) uint8."""
-        high, wide = self._glance.luma.shape
-        size = self._width, max(8, round(self._width * high / wide))
-        return np.asarray(cv2.resize(self._glance.luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+        """(H, W) uint8, W at most `width`, without bars."""
+        part = self._window.of(self._glance.luma)
+        high, wide = part.shape
+        width = min(self._width, wide)
+        size = width, max(8, round(width * high / wide))
+        return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     @cached_property
     def colours(self) -> NDArray[np.float32]:
         """(96,) the shares of pixels by luma, U and V, 32 steps of each; of chroma the middle half, where it all is."""
-        blue, red = self._glance.chroma
+        blue, red = (self._window.of(plane) for plane in self._glance.chroma)
         planes = ((self.luma, [0, 256]), (blue, [64, 192]), (red, [64, 192]))
         shares = [cv2.calcHist([plane], [0], None, [32], limits).ravel() / plane.size for plane, limits in planes]
         return np.concatenate(shares).astype(np.float32)
@@ -121,6 +132,8 @@ class Shots:
 
     def _judge(self, place: int) -> None:
         if place >= 1 and self._is_candidate(place):
+            for seen in self._seen:
+                seen.seen_in(self._gradual.window)
             before, after = self._sides(place)
             certainty = self._certainty(before, after)
             if certainty >= self._settings.threshold:

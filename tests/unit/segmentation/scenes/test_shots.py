@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 
 from clipd.media.door import Limits
-from clipd.media.glance import Glance, Viewing
+from clipd.media.glance import Glance, Rows, Viewing
 from clipd.media.glance import Settings as ViewSettings
 from clipd.media.probe import probe
 from clipd.segmentation.scenes.shots import Settings, Shots
@@ -41,6 +43,42 @@ def test_eye_checked_cuts_are_found_and_no_others(name: str) -> None:
     assert all(abs(cut - true) <= 1 for cut, true in zip(hard, truth["hard_cuts"], strict=True))
     for _, first, last in truth.get("gradual", []):
         assert len([cut for cut in found if first - 5 <= cut.frame <= last + 5]) == 1
+
+
+@pytest.mark.footage
+@pytest.mark.parametrize("shape", [(4, 3), (9, 16)], ids=["4:3", "portrait"])
+def test_bars_beside_the_picture_change_nothing(shape: tuple[int, int]) -> None:
+    """What a station sends in 16:9 of what was filmed in another shape."""
+    path, alone, among = footage("mdnshared_tears-of-steel-battle-clip-medium.webm"), [], []
+    for seen in Viewing(path, probe(path, Limits()), Limits(), ViewSettings()):
+        if isinstance(seen, Glance):
+            planes = [middle(plane, shape) for plane in (seen.luma, *seen.chroma)]
+            alone.append(planes)
+            among.append([between_bars(plane, level) for plane, level in zip(planes, (16, 128, 128), strict=True)])
+    found = cuts_of(among)
+    assert len(found) > 20
+    assert found == cuts_of(alone)
+
+
+def middle(plane: Rows, shape: tuple[int, int]) -> Rows:
+    high, wide = plane.shape
+    shown = high * shape[0] // shape[1] // 2 * 2
+    return plane[:, (wide - shown) // 2 :][:, :shown].copy()
+
+
+def between_bars(plane: Rows, level: int) -> Rows:
+    high, wide = plane.shape
+    left = (high * 16 // 9 - wide) // 2
+    return cv2.copyMakeBorder(plane, 0, 0, left, left, cv2.BORDER_CONSTANT, value=level)
+
+
+def cuts_of(film: Sequence[Sequence[Rows]]) -> list[int]:
+    shots, before = Shots(Settings()), film[0]
+    for number, planes in enumerate(film):
+        luma, blue, red = (float(cv2.absdiff(now, then).mean()) for now, then in zip(planes, before, strict=True))
+        shots.feed(Glance(number, number / 25, planes[0], (planes[1], planes[2]), (luma, blue, red)))
+        before = planes
+    return frames(shots.finish())
 
 
 def test_a_cut_within_fast_motion_is_found_and_nothing_else() -> None:
