@@ -29,7 +29,7 @@ class Settings(Section):
     contrast: int = setting(
         12, "A row or column at the edge that varies by no more than this is a bar.", unit="steps of 0..255", ge=0
     )
-    looks: int = setting(8, "Over how many pictures, at least, it has to be so.", unit="pictures", ge=1)
+    looks: int = setting(4, "Over how many pictures, at least, it has to be so.", unit="pictures", ge=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,13 @@ class Window:
 
     def of(self, plane: Rows) -> Rows:
         """A view of that part of a (H, W) plane, a pixel less at each bar: its edge is texture that stays."""
+        if self == WHOLE:
+            return plane
         part = plane[_inside(self.top, self.bottom, plane.shape[0]), _inside(self.left, self.right, plane.shape[1])]
         return part if min(part.shape) >= LEAST_SIZE else plane
+
+
+WHOLE: Final = Window()
 
 
 class Bars:
@@ -55,7 +60,7 @@ class Bars:
         self._looks = 0
         self._rows: tuple[Flags, Flags] | None = None
         self._columns: tuple[Flags, Flags] | None = None
-        self.window = Window()
+        self.window = WHOLE
 
     def look(self, luma: Rows) -> None:
         """Takes the next (H, W) picture, always of one size."""
@@ -70,7 +75,7 @@ class Bars:
         self._looks += 1
         down, across = self._rows[0] | self._rows[1], self._columns[0] | self._columns[1]
         shows_enough = min(down.mean(), across.mean()) > LEAST_SHARE
-        self.window = Window(*_limits(down), *_limits(across)) if shows_enough else Window()
+        self.window = Window(*_limits(down), *_limits(across)) if shows_enough else WHOLE
 
     def _lively(self, luma: Rows, axis: int) -> Flags:
         """(H,) or (W,): which rows or columns show something."""

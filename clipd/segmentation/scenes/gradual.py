@@ -37,7 +37,7 @@ STEPS: Final = 4.0
 """A change that fills its span takes at least a quarter of it: no step is longer than this, divided by the span."""
 BACK: Final = 2.0
 """How many times as far a step from sample to sample may lead back as one from frame to frame."""
-BARS_EVERY: Final = 4
+BARS_EVERY: Final = 8
 """Every how many of the pictures looked at first are looked through for bars."""
 SLACK: Final = 1e-3
 """Part of a step that rounding may take from a time."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -33,6 +34,14 @@ def test_fades_are_found_apart_although_the_camera_moves(colour: np.ndarray) -> 
     assert [cut.kind for cut in found] == ["fade-out", "fade-in"]
     assert 75 <= found[0].frame <= 82
     assert 100 <= found[1].frame <= 112
+
+
+def test_a_dark_picture_that_fades_to_nothing_is_found_and_a_dim_one_that_stays_is_not() -> None:
+    dark, dim = (cv2.addWeighted(plain(20, 128, 128), 1 - share, scenery(1), share, 0) for share in (0.22, 0.05))
+    assert 8 < dark[..., 0].std() < 14
+    for end, kinds in ((BLACK, ["fade-out"]), (dim, [])):
+        film = [dark] * 40 + mixed(dark, end, 20) + [end] * 40
+        assert [cut.kind for cut in cuts("gradual", film)] == kinds
 
 
 @pytest.mark.parametrize(
