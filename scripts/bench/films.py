@@ -47,8 +47,8 @@ class Source:
 
 
 def known_shots(media: Path) -> dict[str, Any]:
-    """The truth about the files of `media`: its `shots.json`, and what was seen by eye beyond that."""
-    marks = json.loads((media / "shots.json").read_text())
+    """The truth about the files of `media`: its `shots.json`, if it has one, and what was seen by eye beyond that."""
+    marks = json.loads((media / "shots.json").read_text()) if (media / "shots.json").is_file() else {}
     seen = json.loads((Path(__file__).parent / "shots.json").read_text())
     return {**marks, **{name: truth for name, truth in seen.items() if (media / name).is_file()}}
 

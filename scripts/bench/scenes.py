@@ -2,11 +2,13 @@
 
     python scripts/bench/scenes.py [--media DIR] [--films 12] [--half held-out] [--only NAME ...] [--verbose]
 
-`DIR` holds videos and a `shots.json` (name -> `hard_cuts`, the first frame of each new shot, and `gradual`,
-[kind, first, last]). For every detector in the table: `precision`, `recall` and `f1` of hard cuts at +-1 frame, where a
-cut within a gradual change (+-5 frames) counts neither way but once; further ones there are false. `gradual_recall` is
-the share of gradual changes with a cut in them, `us_per_frame` its cost. `made` are films joined from the footage of
-`DIR` by `films.py`, as many as --films says, of the half that nothing was tuned on.
+`DIR` holds videos and a `shots.json` (name -> `hard_cuts`, the first frame of each new shot, `gradual`,
+[kind, first, last], and `unsure`, a frame or [first, last], where what is found counts neither way). For files that
+`shots.json` beside this script names it needs none; where these come from is told there. For every detector in the
+table: `precision`, `recall` and `f1` of hard cuts at +-1 frame, where a cut within a gradual change (+-5 frames) counts
+neither way but once; further ones there are false. `gradual_recall` is the share of gradual changes with a cut in them,
+`us_per_frame` its cost. `made` are films joined from the footage of `DIR` by `films.py`, as many as --films says, of
+the half that nothing was tuned on.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from clipd.media.probe import probe
 from clipd.segmentation.cut import Cut
 from clipd.segmentation.scenes import DETECTORS
 
-NEAR, ROOM = 1, 5
+NEAR, ROOM, UNSURE = 1, 5, 5
 
 
 @dataclass
@@ -98,6 +100,11 @@ def _judged(folder: Path, names: Sequence[str], verbose: bool) -> dict[str, dict
     return {name: tally.figures() for name, tally in tallies.items()}
 
 
+def _is_unsure(cut: Cut, truth: dict[str, Any]) -> bool:
+    spans = ((at, at) if isinstance(at, int) else at for at in truth.get("unsure", []))
+    return any(first - UNSURE <= cut.frame <= last + UNSURE for first, last in spans)
+
+
 def judge(found: Sequence[Cut], truth: dict[str, Any], tally: Tally) -> str:
     """Adds how `found` compares with `truth` to `tally`; returns the mistakes in words."""
     wanted, gradual = list(truth["hard_cuts"]), {tuple(change): 0 for change in truth.get("gradual", [])}
@@ -110,7 +117,7 @@ def judge(found: Sequence[Cut], truth: dict[str, Any], tally: Tally) -> str:
             tally.right += 1
         elif inside and not all(gradual[change] for change in inside):
             gradual[min(inside, key=lambda change: gradual[change])] += 1
-        else:
+        elif not _is_unsure(cut, truth):
             false.append(cut.frame)
     lost = [change for change, count in gradual.items() if not count]
     tally.false += len(false)
