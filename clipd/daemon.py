@@ -6,8 +6,6 @@ what runs. Other threads (file events, the pool) only put messages into its queu
 
 from __future__ import annotations
 
-import heapq
-import math
 import os
 import queue
 import signal
@@ -25,12 +23,11 @@ from clipd import __version__, log
 from clipd.clock import Clock, SystemClock, stamp
 from clipd.config import Config
 from clipd.delivery.orders import Carried
-from clipd.delivery.origins import ORIGINS
 from clipd.delivery.strays import sweep
+from clipd.dispatch import Dispatch
 from clipd.errors import ClipdError, ConfigError, Temporary
-from clipd.files import lease
 from clipd.files.atomic import translated
-from clipd.indexing import Indexing, Recorded, Waiters
+from clipd.indexing import Indexing, Recorded
 from clipd.intake.rounds import SLICE_SECONDS, Rounds
 from clipd.intake.scan import Scan
 from clipd.intake.scans import Scans
@@ -53,10 +50,6 @@ from clipd.worker.supervision import Supervision
 
 BEAT_SECONDS = 5.0
 """How often the daemon says on the share that it is alive."""
-PENDING_SECONDS = 1.0
-"""Whose request is not begun within this time is told that it is pending."""
-UNTOLD = ("clip", "compound", "rows", "results")
-"""Kinds of jobs whose people are not told that they wait: a sidecar is written once, and a dataset is told by row."""
 WATCH_SHARE = 9.0
 """Watching over what runs may take one part of the time and leaves this many, however many jobs of a cluster run."""
 SWEEP_SECONDS = 3600.0
@@ -70,18 +63,6 @@ class Signal:
     """The administrator asks for something: `stop` or `reload`."""
 
     name: str
-
-
-@dataclass
-class Held:
-    """A job that waits: why, and until when (monotonic seconds)."""
-
-    why: str
-    until: float
-    settled: bool = False
-    """Is there nothing that a single pass could wait for?"""
-    sighting: lease.Heartbeat | None = None
-    since: float = 0.0
 
 
 @dataclass
@@ -127,22 +108,7 @@ class Daemon:
         self._share_offset = 0.0
         self.scan = self._new_scans()
         self._roots = frozenset(map(str, self.scan.folders))
-        self._out: set[str] = set()
-        """Jobs handed to the pool whose end was not taken note of; the pool knows of it some moments before."""
-        self._lost: set[str] = set()
-        """Those of them that the pool did not know any more at the last beat."""
-        self._held: dict[str, Held] = {}
-        self._due_at, self._handed_at = 0.0, -1
-        """Until when nothing can be handed out, and as of which state of the scan."""
-        self._last_words: dict[str, str] = {}
-        self._halted: set[str] = set()
-        """Jobs whose attempt was stopped because of a pause or the schedule."""
-        self._waiters = Waiters()
-        self._pending: set[str] = set()
-        """Requests that were told that they are pending."""
-        self._pending_as_of: object = None
-        self._next_pending = 0.0
-        self._taken = 0
+        self._dispatch = Dispatch(self.scan, self.layout, config, self.clock, self._submit)
         self._has_new = False
         """Was something completed since the last look began? What it brought may be work, which events tell late."""
         self._rounds = Rounds(self.scan, config.watch, self.clock)
@@ -204,11 +170,11 @@ class Daemon:
         self._walk_on()
         self._steering.look(LOOK_SECONDS if self._trusted else self.config.watch.interval_seconds)
         self._hand_out()
-        self._tell_pending()
+        self._dispatch.tell_pending(self._steering.gate.why, self._share_offset)
         self._watch_over()
         self._beat()
         self._steering.obey(self._share_offset)
-        token = (self.scan.changes, len(self._held), self._pool.running, self._steering.gate.why)
+        token = (self.scan.changes, self._dispatch.held, self._pool.running, self._steering.gate.why)
         self._showing.page(self._situation, token, busy=bool(self._pool.running))
         self._sweep_on()
 
@@ -232,13 +198,9 @@ class Daemon:
             case Ended():
                 self._take_end(message)
             case Recorded(cameras):
-                for job in self._waiters.recorded(cameras):
-                    self._held.pop(job, None)
-                self._due_at = 0.0
+                self._dispatch.recorded(cameras)
             case Carried():
-                for job in message.jobs:
-                    self._held.pop(job, None)
-                self._due_at = 0.0
+                self._dispatch.let_go(message.jobs)
                 for sidecar in message.sidecars:
                     self.scan.hint(sidecar, closed=True)
             case Signal("stop"):
@@ -257,7 +219,7 @@ class Daemon:
         now = self.clock.monotonic()
         due = [self._rounds.due, self._next_beat, self._next_sweep, *self.scan.unsettled.values()]
         if self._room() > 0:
-            due.append(self._due_at)
+            due.append(self._dispatch.due_at)
         if self._pool.running:
             due.append(now + 1.0)
         return min(max(0.01, min(due) - now), LOOK_SECONDS)
@@ -291,7 +253,7 @@ class Daemon:
         passes = self._rounds.begun
         is_through = self._rounds.go_on(trusted=self._trusted)
         if self._rounds.begun > passes and not self._once:
-            self._taken = 0
+            self._dispatch.taken = 0
         if not is_through:
             return
         if self._watch is not None:
@@ -309,89 +271,16 @@ class Daemon:
         """Give the oldest due jobs to free workers."""
         if self._renewing:
             self._renew_pool()
-        now, room = self.clock.monotonic(), self._room()
-        if room <= 0 or (now < self._due_at and self.scan.changes == self._handed_at):
-            return
-        self._handed_at = self.scan.changes
-        due: list[Job] = []
-        until = [math.inf]
-        for job in self.scan.jobs:
-            if job.id not in self._out and self._is_ours(job):
-                held = self._held.get(job.id)
-                if held is None or held.until <= now:
-                    due.append(job)
-                else:
-                    until.append(held.until)
-        self._due_at = 0.0 if due else min(until)
-        if due:
-            self._steering.look(PAUSE_SECONDS)
-            room = self._room()
-        for job in heapq.nsmallest(room, due, key=lambda job: job.order):
-            try:
-                self._start(job, now)
-            except ClipdError as error:
-                self._held[job.id] = Held(str(error), now + self.config.retry.deferred_wait_seconds, settled=True)
+        self._dispatch.hand_out(self._room(), self._room_now)
 
-    def _start(self, job: Job, now: float) -> None:
-        claim = self.layout.claim(job.id)
-        patience = lease.TAKE_OVER_PATIENCE_SECONDS
-        if lease.seems_held(claim):
-            held = self._held.get(job.id)
-            sighting = lease.heartbeat(claim)
-            silence = lease.silence_seconds(claim, self.config.claims)
-            if held is None or held.sighting != sighting:
-                why = f"worked on by {lease.holder(claim) or 'somebody'}"
-                if silence > self.config.claims.lease_seconds:
-                    why += f", whose claims.lease_seconds is longer: should it be gone, that shows after {silence:g} s"
-                    if held is None:
-                        logger.bind(job=job.id).warning("{}: {}", job.name, why)
-                self._held[job.id] = Held(why, now + 1.0, settled=True, sighting=sighting, since=now)
-                return
-            if now - held.since < silence:
-                held.until = now + 1.0
-                return
-            patience = silence * 1.5
-        self._held.pop(job.id, None)
-        self._pending.discard(job.id)
-        self._waiters.begun(job)
-        self._taken += 1
+    def _submit(self, job: Job, last_words: str, patience: float, forgiven: bool) -> None:
         self._showing.begun(job)
-        forgiven = job.id in self._halted
-        self._halted.discard(job.id)
-        self._pool.submit(job, self.workplace, self._last_words.pop(job.id, ""), patience, forgiven)
-        self._out.add(job.id)
+        self._pool.submit(job, self.workplace, last_words, patience, forgiven)
 
-    def _tell_pending(self) -> None:
-        """Tell those whose requests have to wait for their turn so."""
-        now, token = self.clock.monotonic(), (self.scan.changes, self._steering.gate.why)
-        if now < self._next_pending or token == self._pending_as_of:
-            return
-        self._next_pending = now + PENDING_SECONDS
-        wall, is_through = self.clock.now(), True
-        for job in self.scan.jobs:
-            if job.kind in UNTOLD or job.id in self._pending or job.id in self._out or job.id in self._held:
-                continue
-            if not self._is_ours(job):
-                continue
-            if self.clock.monotonic() >= now + SLICE_SECONDS:
-                is_through = False
-                break
-            if (wall - job.requested_at).total_seconds() + self._share_offset < PENDING_SECONDS:
-                is_through = False
-            elif not lease.seems_held(self.layout.claim(job.id)):
-                self._tell_one_pending(job)
-        if is_through:
-            self._pending_as_of = token
-
-    def _tell_one_pending(self, job: Job) -> None:
-        self._pending.add(job.id)
-        try:
-            # What another machine finished since the last look must not be called pending.
-            if ORIGINS[job.kind].read(self.layout, job) is not None:
-                words = self._steering.gate.why or "waiting for its turn"
-                ORIGINS[job.kind].tell(self.layout, job, "pending", words, self.clock.now())
-        except ClipdError as error:
-            logger.bind(job=job.id).debug("{}: not told that it is pending: {}", job.name, error)
+    def _room_now(self) -> int:
+        """How many jobs may be begun, a pause that was only just asked for included."""
+        self._steering.look(PAUSE_SECONDS)
+        return self._room()
 
     def _room(self) -> int:
         """How many jobs may be begun now."""
@@ -401,10 +290,7 @@ class Daemon:
 
     def _batch_room(self) -> int:
         size = self.config.workers.batch_size
-        return max(0, size - self._taken) if size else 1 << 30
-
-    def _is_ours(self, job: Job) -> bool:
-        return not self.config.cameras or not job.camera or job.camera in self.config.cameras
+        return max(0, size - self._dispatch.taken) if size else 1 << 30
 
     @property
     def _trusted(self) -> bool:
@@ -414,20 +300,8 @@ class Daemon:
     # --- watching over ------------------------------------------------------------------------------------------
 
     def _take_end(self, ended: Ended) -> None:
-        job, now = ended.job, self.clock.monotonic()
-        self._out.discard(job.id)
-        if ended.outcome is None and job.id in self._halted:
-            logger.bind(job=job.id).info("{}: stopped, and begun again later: {}", job.name, ended.loss)
-            outcome = Outcome(Verdict.DEFERRED, ended.loss, again_in_seconds=0.0)
-        elif ended.outcome is None:
-            logger.bind(job=job.id).warning("{}: {}", job.name, ended.loss)
-            self._last_words[job.id] = ended.loss
-            outcome = Outcome(Verdict.RETRY, ended.loss, again_in_seconds=1.0)
-        else:
-            outcome = ended.outcome
-            self._halted.discard(job.id)
-            if outcome.verdict is Verdict.DEFERRED and not self._root_is_there():
-                self._halted.add(job.id)  # its end could not be written down, and must count for nothing
+        job = ended.job
+        outcome = self._dispatch.ended(ended, is_root_there=self._root_is_there)
         if outcome.verdict is Verdict.COMPLETE:
             self.tally.complete.append(outcome)
             self._has_new = True
@@ -437,19 +311,13 @@ class Daemon:
         self._steering.told(job, outcome)
         if self._told is not None:
             self._told(job, outcome)
-        wait = 0.5 if outcome.again_in_seconds is None else outcome.again_in_seconds
-        if outcome.verdict is Verdict.DEFERRED and self._waiters.has_news(job):
-            wait = 0.0
-        passing = outcome.verdict in (Verdict.DEFERRED, Verdict.BUSY)
-        self._held[job.id] = Held(outcome.message, now + wait, settled=passing)
-        self._due_at = 0.0
         self.scan.read_again(str(self.layout.at(job.origin)))
 
     def _watch_over(self) -> None:
         """Stop attempts that do not get on, that nobody asks for any more, or that a pause forbids."""
         if self._steering.gate.stop:
             for job in self._pool.running_jobs:
-                self._halted.add(job.id)
+                self._dispatch.halt(job)
                 self._pool.cancel(job.id, self._steering.gate.why)
             return
         now = self.clock.monotonic()
@@ -468,15 +336,7 @@ class Daemon:
             return
         self._next_beat = now + BEAT_SECONDS
         notify("WATCHDOG=1")
-        # An end that was never told must not keep a job back for ever.
-        if still_lost := self._lost & self._out - self._pool.running:
-            self._out -= still_lost
-            self._due_at = 0.0
-        self._lost = self._out - self._pool.running
-        wanted = {job.id for job in self.scan.jobs}
-        self._held = {job: held for job, held in self._held.items() if job in wanted}
-        self._pending &= wanted
-        self._waiters.forget(wanted | self._out)
+        self._dispatch.tidy(self._pool.running)
         offset = self._showing.beat(self.layout.heartbeat(self._beat_name), self._health())
         self._share_offset = self._share_offset if offset is None else offset
 
@@ -485,7 +345,7 @@ class Daemon:
             scan=self.scan,
             running=self._pool.running_jobs,
             why_waiting=self._why_waiting,
-            is_ours=self._is_ours,
+            is_ours=self._dispatch.is_ours,
             paused=self._steering.gate.paused,
             host=self.host,
             reserve=self.config.space.reserve,
@@ -494,10 +354,7 @@ class Daemon:
         )
 
     def _why_waiting(self, job: Job) -> tuple[str, float | None]:
-        held = self._held.get(job.id)
-        if held is None or (self._steering.gate.shut and held.until <= self.clock.monotonic()):
-            return self._steering.gate.why or self._pool.trouble, None
-        return held.why, max(0.0, held.until - self.clock.monotonic())
+        return self._dispatch.why_waiting(job, self._steering.gate.why, self._pool.trouble)
 
     def _sweep_on(self) -> None:
         """Take another slice of the search for what killed attempts left behind."""
@@ -537,7 +394,7 @@ class Daemon:
         parts = ("workers", "log", "executor")
         self._renewing = any(getattr(config, part) != getattr(self.config, part) for part in parts)
         former, self.config = self.config, config
-        self._due_at = 0.0
+        self._dispatch.renew(config)
         self.scan.renew(config.watch.ignore, config.watch.settle_seconds)
         self._rounds.settings = config.watch
         self._showing.renew(config.pages)
@@ -563,13 +420,13 @@ class Daemon:
         """Has a single pass done all it can do?"""
         if not self._scanned_at or self._rounds.under_way or self._sweep is not None:
             return False
-        if self.scan.unsettled or self.scan.busy or self._out:
+        if self.scan.unsettled or self.scan.busy or self._dispatch.out:
             return False
         if not self._messages.empty() or self._steering.busy:
             return False
         if self._steering.gate.shut or not self._batch_room() or self._pool.trouble:
             return True
-        return all(job.id in self._held and self._held[job.id].settled for job in self.scan.jobs if self._is_ours(job))
+        return self._dispatch.is_through
 
     def _finish(self) -> int:
         notify("STOPPING=1")
@@ -595,7 +452,7 @@ class Daemon:
         return [
             (job, self._why_waiting(job)[0] or "its turn")
             for job in sorted(self.scan.jobs, key=lambda job: job.order)
-            if self._is_ours(job) and job.id not in running
+            if self._dispatch.is_ours(job) and job.id not in running
         ]
 
     @property

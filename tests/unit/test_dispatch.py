@@ -1,0 +1,188 @@
+"""The dispatch alone: what asks for work, and where it goes, are the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clipd.config import Config
+from clipd.dispatch import Dispatch
+from clipd.errors import Deferred
+from clipd.files import lease
+from clipd.model.job import Job
+from clipd.model.outcome import Outcome, Verdict
+from clipd.worker.pool import Ended
+from tests.fake_clock import NOON, FakeClock
+from tests.place import laid_out
+
+GONE: set[str] = set()
+
+
+def job(name: str, minutes: float = 0, camera: str = "cam1", kind: str = "clip") -> Job:
+    return Job(name, kind, f"{name}.json", f"id:{name}", name, camera, "s1", 0, NOON - timedelta(minutes=minutes))
+
+
+class Asked:
+    """What a scan says is asked for."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.changes = 0
+
+    def ask(self, *jobs: Job) -> None:
+        self.jobs, self.changes = [*self.jobs, *jobs], self.changes + 1
+
+
+class Desk:
+    """A dispatch with room for two jobs, and what it handed out: (name, last words, forgiven)."""
+
+    def __init__(self, root: Path, **settings: Any) -> None:
+        self.layout, self.clock, self.asked = laid_out(root), FakeClock(), Asked()
+        self.submitted: list[tuple[str, str, bool]] = []
+        self.refuse = ""
+        config = Config(root=root, **settings)
+        self.dispatch = Dispatch(self.asked, self.layout, config, self.clock, self._submit)  # type: ignore[arg-type]
+
+    def _submit(self, job: Job, last_words: str, _patience: float, forgiven: bool) -> None:
+        if self.refuse:
+            raise Deferred(self.refuse)
+        self.submitted.append((job.name, last_words, forgiven))
+
+    def hand_out(self, room: int = 2, room_now: Callable[[], int] | None = None) -> list[str]:
+        """The names of what went out this time."""
+        before = len(self.submitted)
+        self.dispatch.hand_out(room, room_now or (lambda: room))
+        return [name for name, _, _ in self.submitted[before:]]
+
+    def end(self, one: Job, outcome: Outcome | None = None, loss: str = "", *, root: bool = True) -> Outcome:
+        return self.dispatch.ended(Ended(one, outcome, loss), is_root_there=lambda: root)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_the_oldest_go_first_and_each_goes_once(desk: Desk) -> None:
+    desk.asked.ask(job("young", 1), job("oldest", 9), job("old", 5))
+    assert desk.hand_out() == ["oldest", "old"]
+    assert desk.hand_out() == ["young"]
+    assert desk.hand_out() == []
+    assert desk.dispatch.taken == 3
+
+
+def test_without_room_nothing_goes_and_with_less_at_a_closer_look_the_oldest(desk: Desk) -> None:
+    desk.asked.ask(job("young", 1), job("old", 5))
+    assert desk.hand_out(0) == []
+    assert desk.hand_out(2, lambda: 0) == []
+    assert desk.hand_out(2, lambda: 1) == ["old"]
+
+
+def test_only_own_cameras_are_served(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, cameras=["cam1"])
+    desk.asked.ask(job("ours"), job("theirs", camera="cam2"), job("nobodys", camera=""))
+    assert sorted(desk.hand_out(9)) == ["nobodys", "ours"]
+
+
+def test_what_is_deferred_waits_with_its_reason_and_its_time(desk: Desk) -> None:
+    one = job("one")
+    desk.asked.ask(one)
+    desk.hand_out()
+    desk.end(one, Outcome(Verdict.DEFERRED, "the disk is full", again_in_seconds=30.0))
+    assert desk.hand_out() == []
+    assert desk.dispatch.due_at == desk.clock.monotonic() + 30
+    assert desk.dispatch.why_waiting(one, "", "") == ("the disk is full", 30.0)
+    assert desk.dispatch.is_through
+    desk.clock.pass_(30.0)
+    assert desk.hand_out() == ["one"]
+
+
+def test_what_fails_for_now_is_nothing_that_a_single_pass_is_through_with(desk: Desk) -> None:
+    one = job("one")
+    desk.asked.ask(one)
+    desk.hand_out()
+    assert desk.end(one, loss="the worker died").verdict is Verdict.RETRY
+    assert not desk.dispatch.is_through
+    desk.clock.pass_(1.0)
+    assert desk.hand_out() == ["one"]
+    assert desk.submitted[-1] == ("one", "the worker died", False)
+
+
+@pytest.mark.parametrize("way", ["halted", "share away"])
+def test_an_attempt_that_we_stopped_or_that_could_not_be_written_down_is_forgiven(desk: Desk, way: str) -> None:
+    one = job("one")
+    desk.asked.ask(one)
+    desk.hand_out()
+    if way == "halted":
+        desk.dispatch.halt(one)
+        assert desk.end(one, loss="paused").verdict is Verdict.DEFERRED
+    else:
+        desk.end(one, Outcome(Verdict.DEFERRED, "no share", again_in_seconds=0.0), root=False)
+    desk.clock.pass_(1.0)
+    assert desk.hand_out() == ["one"]
+    assert desk.submitted[-1] == ("one", "", True)
+
+
+def test_an_executor_that_can_begin_nothing_makes_it_wait(desk: Desk) -> None:
+    one = job("one")
+    desk.asked.ask(one)
+    desk.refuse = "the scheduler is away"
+    assert desk.hand_out() == []
+    assert desk.dispatch.why_waiting(one, "", "")[0] == "the scheduler is away"
+    desk.refuse = ""
+    desk.clock.pass_(Config(root=desk.layout.root).retry.deferred_wait_seconds)
+    assert desk.hand_out() == ["one"]
+
+
+def test_an_end_that_was_never_told_is_missed_at_the_second_look(desk: Desk) -> None:
+    one = job("one")
+    desk.asked.ask(one)
+    desk.hand_out()
+    desk.dispatch.tidy({"one"})
+    desk.dispatch.tidy(GONE)
+    assert desk.hand_out() == []
+    desk.dispatch.tidy(GONE)
+    assert desk.hand_out() == ["one"]
+
+
+def test_a_claim_of_somebody_else_is_waited_for(desk: Desk) -> None:
+    one = job("one")
+    desk.asked.ask(one)
+    with lease.claimed(desk.layout.claim("one"), lease.Settings()):
+        assert desk.hand_out() == []
+        assert desk.dispatch.why_waiting(one, "", "")[0].startswith("worked on by ")
+        assert desk.dispatch.is_through
+    desk.clock.pass_(1.0)
+    assert desk.hand_out() == ["one"]
+
+
+def test_the_gate_and_the_executor_say_why_those_wait_that_are_due(desk: Desk) -> None:
+    one = job("one")
+    desk.asked.ask(one)
+    assert desk.dispatch.why_waiting(one, "paused", "no workers") == ("paused", None)
+    assert desk.dispatch.why_waiting(one, "", "no workers") == ("no workers", None)
+
+
+def test_requests_are_let_go_by_news_of_their_camera(desk: Desk) -> None:
+    one = replace(job("one"), kind="request")
+    desk.asked.ask(one)
+    desk.hand_out()
+    desk.end(one, Outcome(Verdict.DEFERRED, "not recorded yet", again_in_seconds=60.0))
+    desk.dispatch.recorded(frozenset({"cam2"}))
+    assert desk.hand_out() == []
+    desk.dispatch.recorded(frozenset({"cam1"}))
+    assert desk.hand_out() == ["one"]
+
+
+def test_what_was_recorded_while_a_request_was_looked_at_counts_too(desk: Desk) -> None:
+    one = replace(job("one"), kind="request")
+    desk.asked.ask(one)
+    desk.hand_out()
+    desk.dispatch.recorded(frozenset({"cam1"}))
+    desk.end(one, Outcome(Verdict.DEFERRED, "not recorded yet", again_in_seconds=60.0))
+    assert desk.hand_out() == ["one"]
