@@ -82,6 +82,8 @@ def admit(root: Path | None, config: Path | None) -> Patient:
         space=settings.space,
         clips=settings.clips,
         schedule=settings.schedule,
+        destinations=settings.destinations,
+        links=settings.links,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from clipd.errors import ClipdError
-from clipd.report.doctor import folders, machine, service, settings, share, software, work
+from clipd.report.doctor import elsewhere, folders, machine, service, settings, share, software, work
 from clipd.report.doctor.finding import Examination, Finding, Level, Patient
 
 EXAMINATIONS: Final = (
@@ -29,6 +29,8 @@ EXAMINATIONS: Final = (
     Examination("share", "clock", share.clock, of_tree=True),
     Examination("share", "space", share.space, of_tree=True),
     Examination("share", "cache", share.cache, of_tree=True),
+    Examination("elsewhere", "destinations", elsewhere.destinations, of_tree=True),
+    Examination("elsewhere", "links", elsewhere.links, of_tree=True),
     Examination("work", "daemons", work.daemons, of_tree=True),
     Examination("work", "claims", work.claims, of_tree=True),
     Examination("work", "leftovers", work.leftovers, of_tree=True),

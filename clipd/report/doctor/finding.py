@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from clipd.delivery.destinations import Destination
 from clipd.files.lease import Settings as LeaseSettings
 from clipd.files.space import Settings as SpaceSettings
 from clipd.intake.schedule import Settings as ScheduleSettings
 from clipd.intake.watch import Settings as WatchSettings
 from clipd.jobs.clip import Settings as ClipSettings
+from clipd.jobs.link import Settings as LinkSettings
 from clipd.tree.layout import Layout
 from clipd.worker.pool import Settings as PoolSettings
 
@@ -76,6 +78,8 @@ class Patient:
     space: SpaceSettings = field(default_factory=SpaceSettings)
     clips: ClipSettings = field(default_factory=ClipSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    destinations: tuple[Destination, ...] = ()
+    links: LinkSettings = field(default_factory=LinkSettings)
     machine: Machine = field(default_factory=Machine)
 
     def name(self, path: Path) -> str:

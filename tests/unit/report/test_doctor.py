@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,13 +17,27 @@ import pytest
 
 from clipd import __version__
 from clipd.clock import stamp
+from clipd.delivery.destinations import STORES, Destination, Store
+from clipd.errors import Deferred
 from clipd.files.lease import Settings as LeaseSettings
 from clipd.files.lease import claimed
 from clipd.files.space import Settings as SpaceSettings
 from clipd.intake.watch import Settings as WatchSettings
 from clipd.jobs.clip import Settings as ClipSettings
+from clipd.jobs.link import Settings as LinkSettings
 from clipd.newtree import make
-from clipd.report.doctor import EXAMINATIONS, examine, folders, machine, service, settings, share, software, work
+from clipd.report.doctor import (
+    EXAMINATIONS,
+    elsewhere,
+    examine,
+    folders,
+    machine,
+    service,
+    settings,
+    share,
+    software,
+    work,
+)
 from clipd.report.doctor.finding import Finding, Level, Machine, Patient
 from clipd.report.health import Health, write_health
 from clipd.tree.layout import Layout
@@ -86,7 +101,9 @@ def test_a_new_tree_has_nothing_wrong_and_is_left_as_it_was(patient: Patient) ->
     found = list(examine(replace(proc(patient), space=SpaceSettings(reserve=1))))
     assert [finding for _, finding in found if finding.level in (Level.WARNING, Level.WRONG)] == []
     assert before == {path: path.lstat().st_mtime_ns for path in patient.layout.root.rglob("*") if path.is_file()}
-    assert {examination.name for examination, _ in found} == {one.name for one in EXAMINATIONS} - {"processor"}
+    assert {examination.name for examination, _ in found} == {one.name for one in EXAMINATIONS} - {
+        "processor", "destinations", "links"
+    }  # fmt: skip
 
 
 def test_every_finding_that_is_not_well_names_its_mend(patient: Patient) -> None:
@@ -458,3 +475,78 @@ def test_the_units_user_is_really_asked(install: Callable[..., Patient]) -> None
     patient = install(enabled="clipd.service", User="nobody")
     refused = [found for found in service.unit(patient) if found.level is Level.WRONG]
     assert ["user nobody cannot write" in found.words for found in refused] == [True]
+
+
+@pytest.mark.parametrize("way", ["directory", "url"])
+def test_a_destination_is_tried_and_nothing_stays_there(patient: Patient, tmp_path: Path, way: str) -> None:
+    if way == "url":
+        pytest.importorskip("fsspec", reason="the extra clipd[destinations] is not installed")
+    nas = tmp_path / "nas"
+    nas.mkdir()
+    place = f"file://{nas}" if way == "url" else str(nas)
+    destination = Destination.model_validate({way: place, "name": "nas"})
+    finding = only(elsewhere.destinations(replace(patient, destinations=(destination,))))
+    assert (finding.level, finding.where) == (Level.OK, "destination nas")
+    assert list(nas.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "level", "words"),
+    [
+        ({"directory": "away"}, Level.WARNING, "is not there; is it mounted"),
+        ({"directory": ".", "marker": "archive"}, Level.WARNING, "has no archive; is it mounted"),
+    ],
+)
+def test_a_destination_that_is_away_is_told(
+    patient: Patient, settings: dict[str, str], level: Level, words: str
+) -> None:
+    destination = Destination.model_validate(settings)
+    finding = only(elsewhere.destinations(replace(patient, destinations=(destination,))))
+    assert finding.level is level
+    assert words in finding.words
+    assert "patience_hours" in finding.mend
+
+
+def test_destinations_that_do_not_answer_hold_the_doctor_up_together(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def reach(*_: object) -> Store:
+        go_on.wait()
+        raise Deferred("gone")
+
+    monkeypatch.setitem(STORES, "directory", reach)
+    monkeypatch.setattr(elsewhere, "PATIENCE_SECONDS", 0.2)
+    silent, waited = tuple(Destination(directory=name) for name in "abcde"), []
+    join = threading.Thread.join
+
+    def wait(thread: threading.Thread, timeout: float | None = None) -> None:
+        waited.append(timeout)
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", wait)
+    found = list(elsewhere.destinations(replace(patient, destinations=silent)))
+    go_on.set()
+    assert {finding.level for finding in found} == {Level.WARNING}
+    assert all("did not answer" in finding.words for finding in found)
+    assert waited[0] == pytest.approx(0.2, abs=0.1)
+    assert waited[1:] == [0.0] * 4
+
+
+def test_links_ask_for_yt_dlp_where_hosts_are_listed(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(elsewhere.links(patient)) == []
+    patient = replace(patient, links=LinkSettings(hosts=("example.org",)))
+
+    def version(_: str) -> str:
+        return "2026.1.1"
+
+    def missing(name: str) -> str:
+        raise elsewhere.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(elsewhere.importlib.metadata, "version", version)
+    assert only(elsewhere.links(patient)).words == "yt-dlp 2026.1.1 fetches from example.org"
+    monkeypatch.setattr(elsewhere.importlib.metadata, "version", missing)
+    found = only(elsewhere.links(patient))
+    assert found.level is Level.WARNING
+    assert "clipd[download]" in found.mend
