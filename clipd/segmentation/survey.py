@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import create_model, field_validator
@@ -42,6 +40,10 @@ from clipd.segmentation.stretches import stretches
 
 STAGE: Final = "analysing"
 """The name of this work in reports of progress."""
+
+TOGETHER_BYTES: Final = 2 << 20
+"""Frames are looked at together once their luma takes this: one by one, the decoder empties the processor's caches
+between them."""
 
 LEAST_DEVIATION: Final = 1e-9
 """Values that deviate by less differ by rounding alone."""
@@ -128,24 +130,18 @@ def survey(
         threads=threads,
         tick=lambda: checkpoint(STAGE, measures.frames, max(total, measures.frames)),
     )
-    with _opencv_alone():
-        for seen in viewing:
-            if isinstance(seen, Glance):
-                measures.look(seen, viewing)
-            else:
-                measures.loudness.feed(seen)
+    for seen in viewing:
+        if isinstance(seen, Glance):
+            measures.look(seen, viewing)
+        else:
+            measures.loudness.feed(seen)
     return measures.features(path, info, viewing, limits)
 
 
-@contextmanager
-def _opencv_alone() -> Iterator[None]:
-    """No threads of OpenCV's own: on small pictures they cost more than they bring."""
-    former = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(former)
+class _Watcher(Protocol):
+    """Looks at every frame, at leisure."""
+
+    def feed(self, glance: Glance) -> None: ...
 
 
 class _Measures:
@@ -161,20 +157,28 @@ class _Measures:
         self._freeze = Freeze(settings.freeze)
         self._gallery = Gallery(settings.step_seconds)
         self._filmstrip = Filmstrip()
+        self._glances: list[Glance] = []
 
     def look(self, glance: Glance, viewing: Viewing) -> None:
         """Shows one frame to everything that looks."""
         self.frames += 1
-        for detector in self._detectors:
-            detector.feed(glance)
-        self._motion.feed(glance)
         self._black.feed(glance, viewing.whole)
         self._freeze.feed(glance, viewing.whole)
-        self._gallery.feed(glance)
-        self._filmstrip.feed(glance)
+        self._glances.append(glance)
+        if len(self._glances) * glance.luma.size >= TOGETHER_BYTES:
+            self._look_on()
+
+    def _look_on(self) -> None:
+        """Show what has gathered to all that needs no whole picture, one after the other."""
+        watchers: tuple[_Watcher, ...] = (*self._detectors, self._motion, self._gallery, self._filmstrip)
+        for watcher in watchers:
+            for glance in self._glances:
+                watcher.feed(glance)
+        self._glances.clear()
 
     def features(self, path: Path, info: SourceInfo | None, viewing: Viewing, limits: Limits) -> Features:
         """What was measured, laid over the grid."""
+        self._look_on()
         times, end = viewing.times()
         start = viewing.start_seconds
         if info is None:

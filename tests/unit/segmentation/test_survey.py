@@ -10,6 +10,7 @@ from clipd.errors import MediaError, Rejected
 from clipd.media.door import Limits
 from clipd.media.index import build
 from clipd.media.probe import probe
+from clipd.segmentation import survey as module
 from clipd.segmentation.features import Features
 from clipd.segmentation.scenes import DETECTORS
 from clipd.segmentation.survey import Scenes, Settings, survey
@@ -46,6 +47,19 @@ def test_every_measure_stands_on_the_grid(tmp_path: Path) -> None:
     assert features.pictures.shape[0] == 4
     assert [cut.frame for cut in features.cuts if cut.detector == "scene"] == [FRAMES // 2]
     assert features.warnings == ()
+
+
+@pytest.mark.footage
+def test_it_does_not_matter_how_many_frames_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = measured(footage("torchcodec_nasa_13013.mp4"))
+    monkeypatch.setattr(module, "TOGETHER_BYTES", 1)
+    one_by_one = measured(footage("torchcodec_nasa_13013.mp4"))
+
+    assert several.frame_count * 160 * 90 > 2 * module.TOGETHER_BYTES
+    assert several.cuts == one_by_one.cuts
+    assert len(several.cuts) > 1
+    for name in ("motion", "pictures", "strip", "strip_times", "frame_times"):
+        assert np.array_equal(getattr(several, name), getattr(one_by_one, name)), name
 
 
 @pytest.mark.footage
