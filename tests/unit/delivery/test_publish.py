@@ -166,6 +166,7 @@ class TestPublish:
             path.unlink()
         with pytest.raises(ClaimLost, match="another worker took the job over"):
             shop.publish(film)
+        assert not shop.shown.exists()
         assert shop.names() == []
 
     def test_a_failing_filesystem_is_told_apart(self, shop: Shop) -> None:

@@ -322,7 +322,11 @@ def test_folders_are_made_within_one_that_is_there_and_never_in_place_of_one_tha
     with pytest.raises(Deferred, match="is not there; is the share mounted"):
         atomic.make_folder(within / "status", within)
     assert names(tmp_path) == []
-    within.mkdir(parents=True)
+    within.parent.mkdir()
+    with pytest.raises(Deferred):
+        atomic.make_folder(within / "outbox/nas", within)
+    assert names(within.parent) == []
+    within.mkdir()
     for _ in range(2):
         atomic.make_folder(within / "outbox/nas/failed", within)
     assert (within / "outbox/nas/failed").is_dir()
