@@ -6,7 +6,7 @@ Bars are the same before and after a cut. Whoever compares pictures does better 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ class Settings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Area:
     """The part of a picture that is no bar; shares of its height and width, half-open."""
 
     top: float = 0.0
@@ -49,18 +49,33 @@ class Window:
         return part if min(part.shape) >= LEAST_SIZE else plane
 
 
-WHOLE: Final = Window()
+WHOLE: Final = Area()
+
+
+class Seen:
+    """A picture of which only an area counts; what was worked out from that is forgotten when it changes."""
+
+    worked_out: ClassVar[tuple[str, ...]]
+    """The cached properties that the area decides."""
+    _area = WHOLE
+
+    def seen_in(self, area: Area) -> None:
+        """From now on only this part of it counts."""
+        if area != self._area:
+            self._area = area
+            for name in self.worked_out:
+                self.__dict__.pop(name, None)
 
 
 class Bars:
-    """Finds the window of what is looked at now."""
+    """Finds the area of what is looked at now."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._looks = 0
         self._rows: tuple[Flags, Flags] | None = None
         self._columns: tuple[Flags, Flags] | None = None
-        self.window = WHOLE
+        self.area = WHOLE
 
     def look(self, luma: Rows) -> None:
         """Takes the next (H, W) picture, always of one size."""
@@ -75,7 +90,7 @@ class Bars:
         self._looks += 1
         down, across = self._rows[0] | self._rows[1], self._columns[0] | self._columns[1]
         shows_enough = min(down.mean(), across.mean()) > LEAST_SHARE
-        self.window = Window(*_limits(down), *_limits(across)) if shows_enough else WHOLE
+        self.area = Area(*_limits(down), *_limits(across)) if shows_enough else WHOLE
 
     def _lively(self, luma: Rows, axis: int) -> Flags:
         """(H,) or (W,): which rows or columns show something."""

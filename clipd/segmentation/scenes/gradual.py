@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from clipd.media.glance import Glance, Rows
 from clipd.model.setting import Section, setting
 from clipd.segmentation.cut import Cut
-from clipd.segmentation.scenes.bars import Bars, Window
+from clipd.segmentation.scenes.bars import WHOLE, Area, Bars, Seen
 from clipd.segmentation.scenes.bars import Settings as BarsSettings
 
 Numbers = NDArray[np.float32]
@@ -113,25 +113,19 @@ class Found:
         return self.first < other.cut.frame and other.first < self.cut.frame
 
 
-class Picture:
+class Picture(Seen):
     """A frame as it is kept for a while; what is not asked for is not worked out."""
+
+    worked_out = "sketch", "gist", "detail"
 
     def __init__(self, glance: Glance, settings: Settings) -> None:
         self.number, self.seconds = glance.number, glance.seconds
         self._glance, self._settings = glance, settings
-        self._window = Window()
-
-    def seen_in(self, window: Window) -> None:
-        """From now on only this part of it counts."""
-        if window != self._window:
-            self._window = window
-            for known in ("sketch", "gist", "detail"):
-                self.__dict__.pop(known, None)
 
     @cached_property
     def sketch(self) -> Numbers:
         """(n,) luma, very small, scaled so that products are means."""
-        luma = _scaled(self._window.of(self.sharp), self._settings.gist_width)
+        luma = _scaled(self._area.of(self.sharp), self._settings.gist_width)
         sketch = luma.ravel().astype(np.float32)
         sketch *= luma.size**-0.5
         return sketch
@@ -140,7 +134,7 @@ class Picture:
     def gist(self) -> Numbers:
         """(n,) the sketch, then U and V from their middle, scaled alike."""
         size = (self._settings.gist_width // 2, max(1, len(self.sketch) // self._settings.gist_width // 2))
-        planes = (self._window.of(plane) for plane in self._glance.chroma)
+        planes = (self._area.of(plane) for plane in self._glance.chroma)
         blue, red = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes)
         colours = np.concatenate((blue, red), axis=None, dtype=np.float32)
         return np.concatenate((self.sketch, (colours - 128) * np.float32(len(self.sketch) ** -0.5)))
@@ -148,7 +142,7 @@ class Picture:
     @cached_property
     def detail(self) -> float:
         """The mean squared difference of neighbouring pixels."""
-        luma = self._window.of(self.sharp)
+        luma = self._area.of(self.sharp)
         across = cv2.norm(luma[:, 1:], luma[:, :-1], cv2.NORM_L2SQR)
         down = cv2.norm(luma[1:], luma[:-1], cv2.NORM_L2SQR)
         return float(across + down) / luma.size
@@ -169,7 +163,7 @@ class Samples:
 
     def __init__(self, size: int) -> None:
         self._size, self._count = size, 0
-        self._window = Window()
+        self._area = WHOLE
         self._sketches: Numbers = np.zeros((size, 0), np.float32)
         self._pictures: deque[Picture] = deque(maxlen=size)
         self._means: deque[float] = deque(maxlen=size)
@@ -184,10 +178,10 @@ class Samples:
         """The first of them all."""
         return self._pictures[0]
 
-    def add(self, picture: Picture, window: Window) -> None:
-        """Takes the place of the oldest; of all only what is in the window counts."""
-        if window != self._window:
-            self._window, kept = window, (*self._pictures,)
+    def add(self, picture: Picture, area: Area) -> None:
+        """Takes the place of the oldest; of all only what is in the area counts."""
+        if area != self._area:
+            self._area, kept = area, (*self._pictures,)
             self._count = 0
             for deck in (self._pictures, self._means, self._products):
                 deck.clear()
@@ -196,7 +190,7 @@ class Samples:
         self._take(picture)
 
     def _take(self, picture: Picture) -> None:
-        picture.seen_in(self._window)
+        picture.seen_in(self._area)
         sketch = picture.sketch
         if self._sketches.shape[1] != sketch.size:
             self._sketches = np.zeros((self._size, sketch.size), np.float32)
@@ -282,7 +276,7 @@ class Gradual:
         self._overdue = glance.seconds + self._settings.longest_seconds
         if self._taken % BARS_EVERY == 0:
             self._bars.look(picture.sharp)
-        self._samples.add(picture, self._bars.window)
+        self._samples.add(picture, self._bars.area)
         self._taken += 1
         del self._recent[: self._samples.oldest.number - self._recent[0].number]
         for span in self._settings.spans:
@@ -295,9 +289,9 @@ class Gradual:
             self._cuts.append(self._open.pop(0).cut)
 
     @property
-    def window(self) -> Window:
+    def area(self) -> Area:
         """What of the pictures of the last seconds is no bar."""
-        return self._bars.window
+        return self._bars.area
 
     def finish(self) -> tuple[Cut, ...]:
         """The cuts, by frame."""
@@ -315,7 +309,7 @@ class Gradual:
         first = self._samples[span].number
         pictures = self._recent[first - self._recent[0].number :]
         for picture in pictures:
-            picture.seen_in(self._bars.window)
+            picture.seen_in(self._bars.area)
         gists = np.stack([picture.gist for picture in pictures])
         line = gists[-1] - gists[0]
         length = float(line @ line)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from clipd.media.glance import Glance, Rows
 from clipd.model.setting import Section, setting
 from clipd.segmentation.cut import Cut
-from clipd.segmentation.scenes.bars import Window
+from clipd.segmentation.scenes.bars import Seen
 from clipd.segmentation.scenes.content import Change, Weights
 from clipd.segmentation.scenes.gradual import Gradual
 from clipd.segmentation.scenes.gradual import Settings as GradualSettings
@@ -69,25 +69,19 @@ class Settings(Section):
     gradual: GradualSettings = setting(GradualSettings(), "What is a gradual change.")
 
 
-class Seen:
+class Frame(Seen):
     """A frame as it is kept for a while; `change` from the one before, as in `content`."""
+
+    worked_out = "luma", "colours"
 
     def __init__(self, glance: Glance, change: float, width: int) -> None:
         self.number, self.seconds, self.change = glance.number, glance.seconds, change
         self._glance, self._width = glance, width
-        self._window = Window()
-
-    def seen_in(self, window: Window) -> None:
-        """From now on only this part of it counts."""
-        if window != self._window:
-            self._window = window
-            for known in ("luma", "colours"):
-                self.__dict__.pop(known, None)
 
     @cached_property
     def luma(self) -> Rows:
         """(H, W) uint8, W at most `width`, without bars."""
-        part = self._window.of(self._glance.luma)
+        part = self._area.of(self._glance.luma)
         high, wide = part.shape
         width = min(self._width, wide)
         size = width, max(8, round(width * high / wide))
@@ -96,7 +90,7 @@ class Seen:
     @cached_property
     def colours(self) -> NDArray[np.float32]:
         """(96,) the shares of pixels by luma, U and V, 32 steps of each; of chroma the middle half, where it all is."""
-        blue, red = (self._window.of(plane) for plane in self._glance.chroma)
+        blue, red = (self._area.of(plane) for plane in self._glance.chroma)
         planes = ((self.luma, [0, 256]), (blue, [64, 192]), (red, [64, 192]))
         shares = [cv2.calcHist([plane], [0], None, [32], limits).ravel() / plane.size for plane, limits in planes]
         return np.concatenate(shares).astype(np.float32)
@@ -113,13 +107,13 @@ class Shots:
         self._side = settings.flash_frames + 1
         self._change = Change(Weights(luma=1.0, chroma=0.5))
         self._gradual = Gradual(settings.gradual)
-        self._seen: deque[Seen] = deque(maxlen=2 * self._side + 1)
+        self._seen: deque[Frame] = deque(maxlen=2 * self._side + 1)
         self._hard: list[Cut] = []
 
     def feed(self, glance: Glance) -> None:
         """Takes the next frame and judges one a few frames back."""
         self._gradual.feed(glance)
-        self._seen.append(Seen(glance, self._change.of(glance), self._settings.picture_width))
+        self._seen.append(Frame(glance, self._change.of(glance), self._settings.picture_width))
         self._judge(len(self._seen) - 1 - self._side)
 
     def finish(self) -> tuple[Cut, ...]:
@@ -133,7 +127,7 @@ class Shots:
     def _judge(self, place: int) -> None:
         if place >= 1 and self._is_candidate(place):
             for seen in self._seen:
-                seen.seen_in(self._gradual.window)
+                seen.seen_in(self._gradual.area)
             before, after = self._sides(place)
             certainty = self._certainty(before, after)
             if certainty >= self._settings.threshold:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clipd.media.glance import Rows
-from clipd.segmentation.scenes.bars import Bars, Settings, Window
+from clipd.segmentation.scenes.bars import Area, Bars, Settings
 
 HIGH, WIDE = 45, 80
 
@@ -17,11 +17,11 @@ def picture(top: int = 0, bottom: int = HIGH, left: int = 0, right: int = WIDE, 
     return made
 
 
-def window_of(*pictures: Rows, looks: int = 4) -> Window:
+def area_of(*pictures: Rows, looks: int = 4) -> Area:
     bars = Bars(Settings(looks=looks))
     for one in pictures:
         bars.look(one)
-    return bars.window
+    return bars.area
 
 
 @pytest.mark.parametrize(
@@ -39,23 +39,23 @@ def test_what_is_flat_at_the_edges_and_a_pixel_more_is_left_out(
     limits: dict[str, int], inside: tuple[slice, slice]
 ) -> None:
     shown = picture(**limits)
-    assert np.array_equal(window_of(shown).of(shown), shown[inside])
+    assert np.array_equal(area_of(shown).of(shown), shown[inside])
     plane = np.arange(90 * 160, dtype=np.uint8).reshape(90, 160)
-    part = window_of(shown).of(plane)
+    part = area_of(shown).of(plane)
     assert abs(part.shape[0] - 2 * shown[inside].shape[0]) <= 2
     assert abs(part.shape[1] - 2 * shown[inside].shape[1]) <= 2
 
 
 def test_a_picture_that_is_dark_for_a_moment_has_no_wider_bars() -> None:
     shown = [picture(left=10, right=70), picture(left=30, right=60), picture(left=20, right=20)]
-    assert window_of(*shown) == window_of(shown[0])
+    assert area_of(*shown) == area_of(shown[0])
 
 
 def test_bars_that_come_are_known_after_a_while_and_gone_at_once() -> None:
     full, barred = picture(), picture(left=10, right=70)
-    assert window_of(full, *[barred] * 7) == Window()
-    assert window_of(full, *[barred] * 8) == window_of(barred)
-    assert window_of(full, *[barred] * 8, full) == Window()
+    assert area_of(full, *[barred] * 7) == Area()
+    assert area_of(full, *[barred] * 8) == area_of(barred)
+    assert area_of(full, *[barred] * 8, full) == Area()
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_bars_that_come_are_known_after_a_while_and_gone_at_once() -> None:
     ids=["black", "title", "tall title"],
 )
 def test_where_little_is_shown_there_are_no_bars(shown: Rows) -> None:
-    assert window_of(shown) == Window()
+    assert area_of(shown) == Area()
 
 
 def test_a_plane_too_small_to_lose_anything_stays_whole() -> None:
     tiny = np.zeros((6, 8), np.uint8)
-    assert window_of(picture(top=20, bottom=32)).of(tiny) is tiny
+    assert area_of(picture(top=20, bottom=32)).of(tiny) is tiny
