@@ -11,6 +11,7 @@ from typing import Any
 from clipd.errors import Rejected
 from clipd.files import atomic, jsontext, yamltext
 from clipd.files.walk import look
+from clipd.tree.video import signature
 
 LIMIT_BYTES = 1 << 16
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
@@ -27,9 +28,15 @@ class DatasetFile:
     mtime_ns: int
     content: Mapping[str, Any]
     """The keys and values of the note; empty without one."""
-    notes: tuple[Path, ...]
+    notes: Mapping[Path, str]
+    """The notes, and how each looked before it was read."""
     fault: str = ""
     """What is wrong with the note, with its name and place."""
+
+    @property
+    def look(self) -> str:
+        """How the table looked: its signature as a file."""
+        return f"{self.size}.{self.mtime_ns}"
 
 
 def is_table(name: str) -> bool:
@@ -44,17 +51,18 @@ def read(table: Path) -> DatasetFile | None:
         return None
     digest = hashlib.sha256(f"{seen.size}.{seen.mtime_ns}".encode())
     content: Mapping[str, Any] = {}
-    notes: list[Path] = []
+    notes: dict[Path, str] = {}
     fault = ""
     for path in (table.with_suffix(suffix) for suffix in NOTE_SUFFIXES):
         try:
+            noticed = signature(path)
             data = atomic.read_regular(path, LIMIT_BYTES)[0]
         except atomic.Missing:
             continue
         except Rejected as error:
             fault = f"{path.name}: {error}"
             continue
-        notes.append(path)
+        notes[path] = noticed
         digest.update(path.name.encode("utf-8", "surrogateescape") + b"\0" + data)
         try:
             content = _parsed(path, data)
@@ -62,7 +70,7 @@ def read(table: Path) -> DatasetFile | None:
             fault = f"{path.name}: {error}"
     if len(notes) > 1:
         fault = f"{' and '.join(path.name for path in notes)} both describe {table.name}; keep one of them"
-    return DatasetFile(digest.hexdigest()[:16], seen.size, seen.mtime_ns, content, tuple(notes), fault)
+    return DatasetFile(digest.hexdigest()[:16], seen.size, seen.mtime_ns, content, notes, fault)
 
 
 def _parsed(path: Path, data: bytes) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.e2e.tree import Tree, wait_until
 from tests.footage import footage
 
 FRIDAY = "mdn_friday.mp4"
+COUNT = 8
 
 
 @pytest.fixture
@@ -31,6 +33,19 @@ def ask(tree: Tree, name: str, **content: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
     return path
+
+
+def drop(tree: Tree, name: str, **content: Any) -> None:
+    """Ask under a name that another request may have, which is how programs do it."""
+    ask(tree, f".{name}.tmp", **content).rename(tree.layout.inbox_of("events") / name)
+
+
+def is_answered(tree: Tree, event: str) -> bool:
+    try:
+        said = answer(tree, "door")
+    except FileNotFoundError:
+        return False
+    return said["event_id"] == event and said["completed_at"] is not None
 
 
 def answer(tree: Tree, name: str) -> dict[str, Any]:
@@ -183,3 +198,15 @@ def test_an_event_is_asked_for_by_hand_and_waited_for(tree: Tree) -> None:
         assert "done: data/prept/03_CLIPPED/h264/cam1/s1/hand_clip.mp4" in said
         wrong = tree.run("event", "late", "--video", "cam1/s1/match.mp4", "--start", "99", "--wait", expect=1)
         assert "is not in the video" in wrong.stdout
+
+
+def test_each_request_of_one_name_is_answered_though_the_next_is_dropped_with_the_answer(tree: Tree) -> None:
+    with tree.daemon():
+        for number in range(COUNT):
+            drop(tree, "door.json", event_id=f"event {number}", video_path="cam1/s1/match.mp4", start=number / 10)
+            end = time.monotonic() + 60
+            while not is_answered(tree, f"event {number}"):
+                assert time.monotonic() < end, f"event {number} has no answer"
+                time.sleep(0.0005)
+    receipts = [json.loads(path.read_text()) for path in tree.layout.all_receipts.glob("*/*.json")]
+    assert len(receipts) == COUNT

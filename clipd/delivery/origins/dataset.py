@@ -10,17 +10,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from clipd.clock import stamp
 from clipd.datasets.folder import OutputFolder
 from clipd.datasets.ledger import records
 from clipd.datasets.record import Record
+from clipd.delivery.filing import put_away
 from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import Rejected
-from clipd.files import atomic
 from clipd.jobs.dataset import Order, understood
 from clipd.jobs.dataset_kind import Asked, Part
 from clipd.jobs.rows.plan import Plan, ended, forget, forget_former, mark_ended, mark_lost, read_plan
@@ -54,17 +53,16 @@ class DatasetOrigin:
 
     def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Say how many rows there are; or that there is nothing to work on, and move the table away."""
-        wish = self.read(layout, job)
-        if wish is None:
+        file, wish = datasets.read(layout.at(job.origin)), self.read(layout, job)
+        if file is None or wish is None:
             return _vanished(layout, job)
         if answer.error is None:
             _tell_counts(layout, job, at.now)
             return WriteBack("written", "")
         if not at.still(wish):
             return CHANGED
-        _finish(
-            layout, job, FAILED, {"status": "failed", "message": answer.error, "completed_at": stamp(at.now)}, at.now
-        )
+        says = {"status": "failed", "message": answer.error, "completed_at": stamp(at.now)}
+        _finish(layout, job, file, FAILED, says, at.now)
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
@@ -149,7 +147,7 @@ class ResultsOrigin:
             forget_former(_output(layout, job, file, plan))
         else:
             says = {"status": "failed", "message": answer.error, "completed_at": stamp(at.now)}
-        _finish(layout, job, FAILED if says["status"] == "failed" else DONE, says, at.now)
+        _finish(layout, job, file, FAILED if says["status"] == "failed" else DONE, says, at.now)
         forget(layout, job.origin)
         return WriteBack("written", "")
 
@@ -174,7 +172,7 @@ def _order(file: DatasetFile) -> Order:
     try:
         return understood(file.content)
     except Rejected as error:
-        raise Rejected(f"{file.notes[0].name}: {error}") from None
+        raise Rejected(f"{next(iter(file.notes)).name}: {error}") from None
 
 
 def _output(layout: Layout, job: Job, file: DatasetFile, plan: Plan) -> OutputFolder:
@@ -237,21 +235,13 @@ def _content(layout: Layout, job: Job, says: Mapping[str, Any], now: datetime) -
     }
 
 
-def _finish(layout: Layout, job: Job, word: str, says: Mapping[str, Any], now: datetime) -> None:
+def _finish(layout: Layout, job: Job, file: DatasetFile, word: str, says: Mapping[str, Any], now: datetime) -> None:
     """Write the answer and its copy, then move the table, and last its note, without which it would be another."""
     table, content = layout.at(job.origin), _content(layout, job, says, now)
-    notes = () if (file := datasets.read(table)) is None else file.notes
-    for number in count(1):
-        target = layout.finished(table, word, number)
-        with atomic.translated(f"making {target.parent}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-        if atomic.size_of(target) is not None:
-            continue
-        requests.place_answer(layout.answer(table), layout.answer(target), content)
-        if atomic.move(table, target):
-            break
-    for note in notes:
-        for number in count(1):
-            target = layout.finished(note, word, number)
-            if atomic.size_of(target) is None and atomic.move(note, target):
-                break
+    if not put_away(
+        layout, table, word, file.look,
+        announce=lambda place: requests.place_answer(layout.answer(table), layout.answer(place), content),
+    ):  # fmt: skip
+        return
+    for note, seen in file.notes.items():
+        put_away(layout, note, word, seen)

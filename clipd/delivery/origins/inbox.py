@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from clipd.clock import stamp
+from clipd.delivery.filing import put_away
 from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import Rejected
@@ -21,6 +21,7 @@ from clipd.files import atomic
 from clipd.files.walk import look
 from clipd.model.job import Job
 from clipd.tree import request as requests
+from clipd.tree import video as videos
 from clipd.tree.layout import DONE, FAILED, Layout
 from clipd.tree.request import RequestFile
 
@@ -67,9 +68,10 @@ class InboxOrigin:
 
     def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Write the answer, then move the request into `done/` or `failed/`."""
+        file, path = layout.at(job.origin), self._unit(layout, job)
+        seen = videos.signature(file)
         if missed := at.missed(self.read(layout, job), "the request"):
             return missed
-        path = self._unit(layout, job)
         content = {
             **self._standing(
                 layout, job, "failed" if answer.error else str(answer.facts.get("status", "done")), at.now
@@ -79,7 +81,15 @@ class InboxOrigin:
             "message": answer.error or str(answer.facts.get("message", "")),
             "completed_at": stamp(at.now),
         }
-        self._finish(layout, path, FAILED if answer.error else DONE, content)
+        put_away(
+            layout,
+            path,
+            FAILED if answer.error else DONE,
+            seen,
+            at=str(file.relative_to(path)),
+            # The move syncs both folders, so it comes last.
+            announce=lambda place: requests.place_answer(layout.answer(path), layout.answer(place), content),
+        )
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
@@ -120,15 +130,3 @@ class InboxOrigin:
         """What moves when it is finished: the request, or the folder that it describes."""
         path = layout.at(job.origin)
         return path if path.parent == layout.inbox_of(self.inbox) else path.parent
-
-    def _finish(self, layout: Layout, path: Path, word: str, content: Mapping[str, Any]) -> None:
-        """Write the answer and its copy, and move the request to that: the move syncs both folders, so it is last."""
-        for number in count(1):
-            target = layout.finished(path, word, number)
-            with atomic.translated(f"making {target.parent}"):
-                target.parent.mkdir(parents=True, exist_ok=True)
-            if atomic.size_of(target) is not None:
-                continue
-            requests.place_answer(layout.answer(path), layout.answer(target), content)
-            if atomic.move(path, target):
-                return

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clipd.clock import stamp
-from clipd.delivery.filing import file_video, is_same_content
+from clipd.delivery.filing import file_video, is_same_content, put_away
 from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import Rejected, Temporary
@@ -146,7 +146,11 @@ def _close(layout: Layout, path: Path, job: Job, now: datetime) -> None:
     if content["completed_at"] is not None:
         for line in content["links"]:
             atomic.remove(layout.link_note(line["job"]))
-        _move(layout, path, FAILED if content["status"] == "failed" else DONE, content)
+        word = FAILED if content["status"] == "failed" else DONE
+        put_away(
+            layout, path, word, content["file"],
+            announce=lambda place: requests.write_answer(layout.answer(place), content),
+        )  # fmt: skip
 
 
 def _content(layout: Layout, path: Path, job: Job, says: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -198,13 +202,3 @@ def _together(lines: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
         return "done", told
     first = f"{told}; {failed[0]['url']}: {failed[0]['message']}"
     return ("failed" if len(failed) == len(lines) else "partial"), first
-
-
-def _move(layout: Layout, path: Path, word: str, content: Mapping[str, Any]) -> None:
-    for number in count(1):
-        target = layout.finished(path, word, number)
-        with atomic.translated(f"making {target.parent}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-        if atomic.size_of(target) is None and atomic.move(path, target):
-            requests.write_answer(layout.answer(target), content)
-            return

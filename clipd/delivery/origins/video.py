@@ -11,16 +11,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from clipd.clock import stamp
-from clipd.delivery.filing import file_video
+from clipd.delivery.filing import file_video, put_away
 from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.suggesting import remember
 from clipd.delivery.writeback import WriteBack
-from clipd.errors import Rejected
+from clipd.errors import Rejected, Superseded
 from clipd.files import atomic
 from clipd.files.walk import look
 from clipd.model.job import Job
@@ -57,13 +56,15 @@ class VideoOrigin:
 
     def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Write the sidecar, then the answer file, and last move the video to where it belongs."""
+        path = layout.at(job.origin)
+        seen, notes = videos.signature(path), {note: videos.signature(note) for note in videos.own_files(path)}
         if missed := at.missed(self.read(layout, job), "the video or a note beside it"):
             return missed
-        path = layout.at(job.origin)
         ended = stamp(at.now)
         if answer.error is not None:
             self._tell(layout, job, {"status": "failed", "message": answer.error, "completed_at": ended}, at.now)
-            self._move(layout, path, FAILED)
+            if _is_dropped(layout, path):
+                put_away(layout, path, FAILED, seen)
             return WriteBack("written", "")
         message = str(answer.facts.get("message", ""))
         if "clips" in answer.facts:
@@ -77,12 +78,16 @@ class VideoOrigin:
         )  # fmt: skip
         if not _is_dropped(layout, path):
             return WriteBack("written", "")
-        if "clips" not in answer.facts or not file_video(path, target):
-            self._move(layout, path, DONE)
+        try:
+            filed = "clips" in answer.facts and file_video(path, target, seen)
+        except Superseded as words:
+            return WriteBack("superseded", str(words))
+        if not filed:
+            put_away(layout, path, DONE, seen)
             return WriteBack("written", f"{layout.relative(target)} is the same video; the new copy lies in {DONE}/")
-        for note in videos.own_files(path):
-            if look(note) is not None:
-                self._move(layout, note, DONE)
+        for note, looked in notes.items():
+            if looked:
+                put_away(layout, note, DONE, looked)
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
@@ -122,17 +127,6 @@ class VideoOrigin:
             file.parent.mkdir(parents=True, exist_ok=True)
         if known != content:
             requests.write_answer(file, content, durable=durable)
-
-    def _move(self, layout: Layout, path: Path, word: str) -> None:
-        """Move a video of the inbox, or what was said of it, out of the way."""
-        if not _is_dropped(layout, path):
-            return
-        for number in count(1):
-            target = layout.finished(path, word, number)
-            with atomic.translated(f"making {target.parent}"):
-                target.parent.mkdir(parents=True, exist_ok=True)
-            if atomic.size_of(target) is None and atomic.move(path, target):
-                return
 
 
 def _understood(note: VideoNote) -> VideoNote:

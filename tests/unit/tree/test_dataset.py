@@ -38,8 +38,8 @@ def test_what_the_note_says_is_read_in_yaml_and_json(table: Path) -> None:
     table.with_suffix(".json").write_text('{"process": "metadata"}')
     file = read(table)
     assert file is not None
-    assert (file.content, file.notes, file.fault) == (
-        {"process": "metadata"}, (table.with_suffix(".json"),), ""
+    assert (file.content, list(file.notes), file.fault) == (
+        {"process": "metadata"}, [table.with_suffix(".json")], ""
     )  # fmt: skip
 
 
