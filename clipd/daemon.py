@@ -514,7 +514,7 @@ class Daemon:
 
     def _new_pool(self) -> Executor:
         if self.config.executor.kind == "dask":
-            from clipd.worker.dask import Cluster
+            from clipd.worker.dask.cluster import Cluster
 
             return Cluster(self.config.executor, self.config.claims, self.layout, self._messages.put)
         prepare = (self.config.log, self.layout.root, False)

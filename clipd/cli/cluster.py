@@ -72,14 +72,14 @@ def worker(
     if there is None:
         return
     settings, layout = there
-    from clipd.worker import dask
+    from clipd.worker.dask import machine
 
     log.start(settings.log, settings.root)
     bench = bench_of(settings, layout, name)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    dask.serve(
+    machine.serve(
         address,
         bench,
         settings.executor,
@@ -100,10 +100,10 @@ async def dask_setup(worker: Worker) -> None:
     settings = load(*find(None, None), {"executor": {"slots": worker.state.nthreads}})
     layout = Layout(settings.root, settings.directories)
     require_same_share(layout)
-    from clipd.worker import dask
+    from clipd.worker.dask import machine
 
     log.start(settings.log, settings.root)
-    await dask.attach(bench_of(settings, layout, None), worker)
+    await machine.attach(bench_of(settings, layout, None), worker)
 
 
 def bench_of(settings: Config, layout: Layout, name: str | None) -> Bench:

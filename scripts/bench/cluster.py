@@ -44,7 +44,7 @@ from clipd.media.drawing import draw_match
 from clipd.model.job import Job, job_id
 from clipd.newtree import make
 from clipd.tree.layout import Layout
-from clipd.worker.dask import Cluster
+from clipd.worker.dask.cluster import Cluster
 from clipd.worker.executor import Executor
 from clipd.worker.pool import Ended, Pool
 

@@ -34,7 +34,7 @@ from tests.footage import make
 
 pytest.importorskip("distributed", reason="the extra clipd[dask] is not installed")
 
-from clipd.worker import dask
+from clipd.worker.dask import cluster as executors
 
 SLOW = {**CLUSTER, "clips": {"formats": ["h264"], "processor": "tests.crash.slow:film"}}
 
@@ -149,7 +149,7 @@ def test_a_job_that_waits_at_a_scheduler_that_is_killed_is_told_once(tree: Tree,
     told: queue.SimpleQueue[Ended] = queue.SimpleQueue()
     with Cluster(tmp_path) as outside:
         executor = Settings(kind="dask", scheduler=outside.address, ahead=1)
-        daemon_side = dask.Cluster(executor, lease.Settings(), tree.layout, told.put)
+        daemon_side = executors.Cluster(executor, lease.Settings(), tree.layout, told.put)
         daemon_side.start()
         wait_until(lambda: daemon_side.free > 0, "the scheduler to be found")
         job = Job("job", "clip", "origin", "id:1", "match / goal", "cam1", "s1", 0, datetime(2026, 5, 1, tzinfo=UTC))

@@ -1,10 +1,4 @@
-"""A Dask cluster as an executor, and the machine that works for one: the only door to Dask.
-
-The daemon submits each job as a task of its own, which no scheduler repeats (`retries=0`) or takes for another
-(`pure=False`, a new key each time). On the worker the task waits for the worker's bench, whose processes can be killed,
-like those of the local pool. Cancelling goes past the scheduler to the bench. Nothing here is kept: when a connection
-breaks, a worker dies or falls silent, the jobs in question end as deferred, and the daemon hands them out again.
-"""
+"""The daemon's side: an executor that hands jobs to a scheduler, and keeps asking what became of them."""
 
 from __future__ import annotations
 
@@ -19,28 +13,22 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from distributed import Client, Future
 from loguru import logger
 
 from clipd import __version__
-from clipd.errors import ClipdError, ConfigError, Deferred
+from clipd.errors import ClipdError, Deferred
 from clipd.files import lease
 from clipd.model.job import Job
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_same_share
-from clipd.worker.bench import Bench, deferral
+from clipd.worker.bench import deferral
+from clipd.worker.dask.connection import AGAIN_SECONDS, security, words
+from clipd.worker.dask.task import is_awake, stop_attempt, work
 from clipd.worker.executor import Node, Settings
 from clipd.worker.pool import Ended
-
-try:
-    import dask
-    from distributed import Client, Future, Security, Status, Worker, WorkerPlugin, get_worker
-except ImportError as error:
-    raise ConfigError(
-        f"a Dask cluster needs more packages; install them with: pip install clipd[dask] ({error})"
-    ) from None
 
 LOOK_SECONDS = 0.5
 """How often the connection and the cluster are looked at."""
@@ -48,72 +36,6 @@ SILENCE_LOOK_SECONDS = 2.0
 """How often the claims of running jobs are looked at."""
 ANSWER_SECONDS = 10.0
 """How long the scheduler or a worker may take to answer."""
-AGAIN_SECONDS = 2.0
-"""How soon a scheduler is tried again that does not answer."""
-BENCH = "clipd-bench"
-
-REFUSED_SECONDS = 30.0
-"""How soon a job is handed out again that a worker could not take because of how it was set up."""
-
-
-def work(share: str, version: str, packed: bytes, topic: str) -> bytes:
-    """The task, on a worker: do the job on the worker's bench; the pickled `Ended`."""
-    job, arguments = pickle.loads(packed)  # noqa: S301 - from our daemon, as is this very task
-    worker = get_worker()
-    plugin = worker.plugins.get(BENCH)
-    if not isinstance(plugin, _Attachment):
-        return _refusal(job, f"the Dask worker {worker.address} was not started by: clipd worker")
-    bench = plugin.bench
-    if version != __version__:
-        return _refusal(
-            job, f"the worker {worker.name} runs clipd {__version__}, the daemon {version}; install the same"
-        )
-    if share != bench.share:
-        return _refusal(job, f"the worker {worker.name} serves another tree (share {bench.share}, not {share})")
-    worker.log_event(topic, {"job": job.id, "worker": worker.address})
-    return pickle.dumps(bench.do(job, arguments))
-
-
-def _refusal(job: Job, why: str) -> bytes:
-    return pickle.dumps(deferral(job, why, REFUSED_SECONDS))
-
-
-def stop_attempt(job: str, why: str, dask_worker: Worker) -> None:
-    """Out of band, on a worker: stop the attempt at `job`."""
-    plugin = dask_worker.plugins.get(BENCH)
-    if isinstance(plugin, _Attachment):
-        plugin.bench.cancel(job, why)
-
-
-def is_awake() -> bool:
-    """Out of band, on a worker: an answer is all that is wanted."""
-    return True
-
-
-def security(settings: Settings, address: str) -> Security:
-    """The certificates to use for `address`; both ends show one.
-
-    Raises:
-        ConfigError: a file is not named or not there.
-    """
-    if not address.startswith("tls://"):
-        return Security()
-    try:
-        settings.require_files(address)
-    except ValueError as error:
-        raise ConfigError(f"executor: {error}") from error
-    for name in ("ca_file", "cert_file", "key_file"):
-        if not Path(getattr(settings, name)).is_file():
-            raise ConfigError(f"executor.{name} = {getattr(settings, name)!r}: there is no such file")
-    ends = {
-        f"tls_{end}_{part}": getattr(settings, f"{part}_file")
-        for end in ("client", "worker")
-        for part in ("cert", "key")
-    }
-    return Security(tls_ca_file=settings.ca_file, require_encryption=True, **ends)
-
-
-# --- the daemon's side ------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -287,7 +209,7 @@ class Cluster:
                 ) as client:
                     await self._attend(client)
             except (OSError, TimeoutError, RuntimeError, ValueError) as error:
-                self._say(f"the Dask scheduler {self._settings.scheduler} does not answer: {_words(error)}")
+                self._say(f"the Dask scheduler {self._settings.scheduler} does not answer: {words(error)}")
             finally:
                 self._client = None
             self._forget_all("the connection to the Dask scheduler was lost")
@@ -359,7 +281,7 @@ class Cluster:
         except asyncio.CancelledError:  # of the future: whoever cancelled it has told, or the connection is lost
             return
         except Exception as error:  # noqa: BLE001 - whatever went wrong on the way is told, and the job is handed out again
-            ended = deferral(job, f"the cluster lost it: {_words(error)}")
+            ended = deferral(job, f"the cluster lost it: {words(error)}")
         self._end(errand, ended)
 
     def _began(self, event: tuple[float, dict[str, str]]) -> None:
@@ -472,119 +394,3 @@ class Cluster:
 async def _cancelled(future: Future[Any]) -> None:
     with suppress(OSError, TimeoutError, asyncio.CancelledError):
         await wait_for(future.cancel(), ANSWER_SECONDS)
-
-
-def _words(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-# --- the worker's side ------------------------------------------------------------------------------------------
-
-
-class _Attachment(WorkerPlugin):  # type: ignore[misc]
-    """Ties a bench to a Dask worker."""
-
-    name = BENCH
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-
-    def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's signature
-        """The connection is gone: nobody waits for answers."""
-        self.bench.let_go()
-
-
-async def attach(bench: Bench, worker: Worker) -> None:
-    """Let a Dask worker that was started otherwise use `bench`."""
-    await worker.plugin_add(_Attachment(bench))
-
-
-def serve(
-    address: str,
-    bench: Bench,
-    settings: Settings,
-    *,
-    name: str,
-    resources: Mapping[str, float],
-    scratch: Path,
-    stopped: threading.Event,
-    stop_seconds: float,
-) -> None:
-    """Work for the scheduler at `address` until `stopped`; comes back to it whenever the connection is lost.
-
-    Args:
-        address: tls:// or tcp://, host and port.
-        bench: what the work is done on.
-        settings: for the certificates.
-        name: under which people know this worker.
-        resources: what it has, by the names of Dask's resources.
-        scratch: a local folder for Dask's own files.
-        stopped: when to end.
-        stop_seconds: how long running jobs may go on then.
-
-    Raises:
-        ConfigError: a certificate is missing.
-    """
-    quick = {
-        # It looks at every thread a hundred times a second, and ours only wait.
-        "distributed.worker.profile.enabled": False,
-        # Nor is anybody shown how busy its event loop and its machine are.
-        "distributed.admin.tick.interval": "1s",
-        "distributed.admin.system-monitor.interval": "5s",
-        # Within one try, Dask waits longer and longer between its attempts to connect.
-        "distributed.comm.timeouts.connect": f"{settings.connect_seconds:g}s",
-    }
-    with dask.config.set(quick):
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        asyncio.run(
-            _serve(address, bench, security(settings, address), name, resources, scratch, stopped, stop_seconds)
-        )
-
-
-async def _serve(
-    address: str,
-    bench: Bench,
-    certificates: Security,
-    name: str,
-    resources: Mapping[str, float],
-    scratch: Path,
-    stopped: threading.Event,
-    stop_seconds: float,
-) -> None:
-    stopping = asyncio.ensure_future(asyncio.to_thread(stopped.wait))
-    scratch.mkdir(parents=True, exist_ok=True)
-    while not stopped.is_set():
-        worker = Worker(
-            address, nthreads=bench.slots, name=name, resources=dict(resources), security=certificates,
-            memory_limit=0, local_directory=str(scratch), plugins=(_Attachment(bench),),
-        )  # fmt: skip
-        logger.info("looking for the scheduler {}", address)
-        starting = asyncio.ensure_future(_started(worker))
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
-            break
-        if trouble := starting.result():
-            logger.warning("no connection to {}: {}", address, trouble)
-            await asyncio.wait({stopping}, timeout=AGAIN_SECONDS)
-            continue
-        logger.info("works for {} as {}, {} at a time", address, name, bench.slots)
-        finished = asyncio.ensure_future(worker.finished())
-        await asyncio.wait({finished, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if stopped.is_set():
-            worker.status = Status.paused  # no further tasks are sent here
-            await asyncio.to_thread(bench.stop, stop_seconds)
-            await worker.close(executor_wait=False)
-        else:
-            logger.warning("the connection to {} was lost; what is being worked on goes on", address)
-            await asyncio.wait({stopping}, timeout=AGAIN_SECONDS)
-    await asyncio.to_thread(bench.stop, stop_seconds)
-
-
-async def _started(worker: Worker) -> str:
-    """Start a Dask worker; why it did not, or ""."""
-    try:
-        await worker
-    except (OSError, TimeoutError, RuntimeError, ValueError) as error:
-        return _words(error.__cause__ or error)
-    return ""
