@@ -98,47 +98,71 @@ class Silent:
         self.last = MARKS.sub("", words)
 
 
+class Limits:
+    """How long and how large a video may be, asked by yt-dlp before it fetches and while it does."""
+
+    def __init__(self, order: dict[str, Any], tell: Callable[[dict[str, Any]], None], bounds: Bounds) -> None:
+        self._order, self._tell, self._bounds = order, tell, bounds
+        self._told_at = 0.0
+
+    def fits(self, info: dict[str, Any], **_: Any) -> str | None:
+        """Why the video that `info` describes is not fetched; None when it is."""
+        length, longest = info.get("duration"), self._order["max_seconds"]
+        if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
+            return self._refuse("it is a live stream, which has no end")
+        if isinstance(length, int | float) and length > longest:
+            return self._refuse(f"it is {length / 3600:.1f} hours long, longer than links.max_duration_hours allows")
+        return None
+
+    def progress(self, state: dict[str, Any]) -> None:
+        """Tell how far it is. Raises yt-dlp's `DownloadCancelled` when it is too large."""
+        from yt_dlp.utils import DownloadCancelled
+
+        done = int(state.get("downloaded_bytes") or 0)
+        total = int(state.get("total_bytes") or 0)
+        if max(done, total) > self._order["max_size"]:
+            raise DownloadCancelled(
+                self._refuse(f"it holds {max(done, total):,} bytes, more than links.max_size allows")
+            )
+        now = time.monotonic()
+        if now - self._told_at >= TELL_SECONDS:
+            self._told_at = now
+            self._tell({"done": done, "total": total or int(state.get("total_bytes_estimate") or 0)})
+
+    def _refuse(self, words: str) -> str:
+        self._bounds.refused.append(words)
+        return words
+
+
 def fetch(order: dict[str, Any], tell: Callable[[dict[str, Any]], None], bounds: Bounds) -> dict[str, Any]:
     """Fetch what `order` names, or go on with it; the answer to tell."""
     import yt_dlp
     from yt_dlp.globals import plugin_dirs
-    from yt_dlp.utils import DownloadCancelled, DownloadError, ExtractorError, UnsupportedError, YoutubeDLError
-
-    plugin_dirs.value = []
-    folder, silent = Path(order["folder"]), Silent()
-    told_at = [0.0]
-
-    def refuse(words: str) -> str:
-        bounds.refused.append(words)
-        return words
-
-    def fits(info: dict[str, Any], **_: Any) -> str | None:
-        length = info.get("duration")
-        if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
-            return refuse("it is a live stream, which has no end")
-        if isinstance(length, int | float) and length > order["max_seconds"]:
-            return refuse(f"it is {length / 3600:.1f} hours long, longer than links.max_duration_hours allows")
-        return None
-
-    def progress(state: dict[str, Any]) -> None:
-        done = int(state.get("downloaded_bytes") or 0)
-        total = int(state.get("total_bytes") or 0)
-        if max(done, total) > order["max_size"]:
-            raise DownloadCancelled(refuse(f"it holds {max(done, total):,} bytes, more than links.max_size allows"))
-        now = time.monotonic()
-        if now - told_at[0] >= TELL_SECONDS:
-            told_at[0] = now
-            tell({"done": done, "total": total or int(state.get("total_bytes_estimate") or 0)})
+    from yt_dlp.utils import YoutubeDLError
 
     class Client(yt_dlp.YoutubeDL):  # type: ignore[misc, no-any-unimported, unused-ignore]
         def build_request_director(self, handlers: Any, _preferences: Any = None) -> Any:
             # The others may bring networking of their own, which no audit hook sees.
             return super().build_request_director([one for one in handlers if one.RH_KEY == "Urllib"], ())
 
-    options = {
+    plugin_dirs.value = []
+    silent = Silent()
+    try:
+        with Client(_options(order, silent, Limits(order, tell, bounds))) as client:
+            info = client.extract_info(order["url"], download=True)
+    except (YoutubeDLError, OSError) as error:
+        told = _trouble(error, silent.last)
+    else:
+        told = _answer(info)
+    return {"error": bounds.refused[0], "never": True} if bounds.refused else told
+
+
+def _options(order: dict[str, Any], silent: Silent, limits: Limits) -> dict[str, Any]:
+    folder = Path(order["folder"])
+    return {
         "quiet": True, "no_warnings": True, "noprogress": True, "logger": silent, "color": "never",
         "paths": {"home": str(folder)}, "outtmpl": f"{STEM}.%(ext)s", "format": FORMATS,
-        "noplaylist": True, "playlistend": 2, "match_filter": fits, "progress_hooks": [progress],
+        "noplaylist": True, "playlistend": 2, "match_filter": limits.fits, "progress_hooks": [limits.progress],
         "continuedl": True, "nopart": False, "updatetime": False, "fixup": "never", "overwrites": False,
         "retries": 0, "extractor_retries": 0, "fragment_retries": 2, "file_access_retries": 0,
         "socket_timeout": order["timeout_seconds"], "proxy": "", "cachedir": False, "usenetrc": False,
@@ -146,23 +170,20 @@ def fetch(order: dict[str, Any], tell: Callable[[dict[str, Any]], None], bounds:
         "external_downloader": {"default": "native"},
         "enable_file_urls": False, "js_runtimes": {}, "remote_components": [],
     }  # fmt: skip
-    try:
-        with Client(options) as client:
-            info = client.extract_info(order["url"], download=True)
-    except (YoutubeDLError, OSError) as error:
-        if bounds.refused:
-            return {"error": bounds.refused[0], "never": True}
-        cause = error.exc_info[1] if isinstance(error, DownloadError) and error.exc_info else error
-        status = getattr(getattr(cause, "cause", None) or cause, "status", None)
-        never = isinstance(cause, UnsupportedError) or (isinstance(cause, ExtractorError) and cause.expected)
-        if isinstance(status, int):
-            never = 400 <= status < 500 and status not in PASSING
-        if isinstance(cause, UnsupportedError):
-            return {"error": "there is no video at this link", "never": True}
-        return {"error": silent.last or str(error), "never": never}
-    if bounds.refused:
-        return {"error": bounds.refused[0], "never": True}
-    return _answer(info)
+
+
+def _trouble(error: Exception, words: str) -> dict[str, Any]:
+    """The answer when yt-dlp fails with `error`, saying `words`: is it worth another try?"""
+    from yt_dlp.utils import DownloadError, ExtractorError, UnsupportedError
+
+    cause = error.exc_info[1] if isinstance(error, DownloadError) and error.exc_info else error
+    if isinstance(cause, UnsupportedError):
+        return {"error": "there is no video at this link", "never": True}
+    status = getattr(getattr(cause, "cause", None) or cause, "status", None)
+    never = isinstance(cause, ExtractorError) and cause.expected
+    if isinstance(status, int):
+        never = 400 <= status < 500 and status not in PASSING
+    return {"error": words or str(error), "never": never}
 
 
 def _answer(info: Any) -> dict[str, Any]:
