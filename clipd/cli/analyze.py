@@ -18,7 +18,7 @@ from clipd.cli.app import ConfigFile, app, counted, err, out, say, tree
 from clipd.clock import SystemClock
 from clipd.config import Config
 from clipd.delivery.suggesting import add_suggestions, remember
-from clipd.errors import ConfigError, Rejected
+from clipd.errors import ConfigError, Rejected, Temporary
 from clipd.files import atomic
 from clipd.jobs import analysis
 from clipd.jobs.analysis import Analysis, Checkpoint, Settings, measure
@@ -162,6 +162,8 @@ def _into_sidecar(video: Path, clips: list[dict[str, object]], settings: Config,
         say(f"wrote {layout.relative(sidecar)} with {len(clips)} clips")
         return
     written, fresh = add_suggestions(layout, sidecar, clips, settings.claims, SystemClock())
+    if written.result == "gone":
+        raise Temporary(f"{written.message}; nothing was added")
     words = f"; {written.message}" if written.result == "conflict" else ""
     say(f"{layout.relative(sidecar)}: {fresh} new of {len(clips)} clips added{words}")
 

@@ -104,9 +104,19 @@ def _carry(video: Path, target: Path, seen: str | None) -> bool:
     finally:
         atomic.remove(temp)
     if moved:
-        _require(video, video, seen)
-        atomic.remove(video)
+        _remove(video, seen)
     return moved
+
+
+def _remove(video: Path, seen: str | None) -> None:
+    """Remove `video`: taken aside first, so that nothing is removed but what was looked at."""
+    aside = atomic.temporary(video)
+    atomic.move(video, aside)
+    if seen in (None, videos.signature(aside)):
+        atomic.remove(aside)
+    else:
+        atomic.move(aside, video)
+        _require(video, video, seen)
 
 
 def _require(path: Path, video: Path, seen: str | None) -> None:

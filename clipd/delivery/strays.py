@@ -1,6 +1,7 @@
 """Strays: what killed attempts left behind, staging folders and temporary files that nobody uses any more.
 
-They harm nothing, they only take room, so they are removed late and in small steps. A temporary file beside a sidecar
+They harm nothing, they only take room, so they are removed late and in small steps. What was to follow when a file left
+the inbox is done at once. A temporary file beside a sidecar
 may hold somebody's save that was displaced when its writer died: that one is brought back, never just removed.
 """
 
@@ -8,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from clipd.delivery import staging
+from clipd.delivery import departure, staging
 from clipd.delivery.writeback import recover
 from clipd.errors import ClipdError
 from clipd.files import atomic, lease
@@ -40,6 +42,11 @@ def sweep(
         settle: lets so many seconds pass.
         say: is told what was removed, and what could not be.
     """
+    for job in departure.unfinished(layout):
+        with suppress(lease.Taken), lease.claimed(layout.claim(job), claims):
+            if departure.resume(layout, job):
+                say(f"finished what a killed attempt left: the answer of job {job}")
+        yield
     for job, folder in staging.abandoned(layout):
         seen = look(folder)
         if seen is not None and seen.mtime_ns / 1e9 <= older_than and not lease.seems_held(layout.claim(job)):

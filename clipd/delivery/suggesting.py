@@ -11,12 +11,37 @@ from clipd.clock import Clock
 from clipd.delivery.writeback import WriteBack, add
 from clipd.errors import Rejected, Temporary
 from clipd.files import atomic, jsontext, lease
+from clipd.files.walk import look
 from clipd.tree.layout import Layout
 from clipd.tree.sidecar import Sidecar
 
 SAME_MOMENT = 0.5
 """Two spans that share more than this part of what they cover together (IoU) are one suggestion."""
 LIMIT_BYTES = 16 << 20
+CLIPS_LIMIT_BYTES = 64 << 20
+
+
+def suggest(layout: Layout, sidecar: Path, found: Path) -> str:
+    """Write the clips of the file `found` as the sidecar, unless there is one; what became of them, in words."""
+    try:
+        clips = json.loads(atomic.read_regular(found, CLIPS_LIMIT_BYTES)[0])["clips"]
+    except atomic.Missing:
+        return f"{layout.relative(found)} was removed before its clips were in a sidecar; clipd analyze makes it again"
+    data = (json.dumps(clips, indent=2, ensure_ascii=False) + "\n").encode()
+    with atomic.translated(f"making {sidecar.parent}"):
+        sidecar.parent.mkdir(parents=True, exist_ok=True)
+    if look(sidecar) is None:
+        remember(layout, sidecar, clips)
+    if atomic.create(sidecar, data) or _holds(sidecar, data):
+        return f"{len(clips)} clips in {layout.relative(sidecar)}"
+    return f"{layout.relative(sidecar)} was there already and stays as it is (clipd analyze --into-sidecar adds)"
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return atomic.read_regular(path, len(data))[0] == data
+    except (atomic.Missing, Rejected):
+        return False
 
 
 def remember(layout: Layout, sidecar: Path, clips: Sequence[Mapping[str, Any]]) -> None:
@@ -50,7 +75,8 @@ def add_suggestions(
     try:
         with lease.claimed(claim, claims, wait_seconds=claims.lease_seconds * 1.5):
             written = add(sidecar, choose, settle=clock.sleep, now=clock.now)
-            remember(layout, sidecar, fresh)
+            if written.result != "gone":
+                remember(layout, sidecar, fresh)
     except lease.Taken as holder:
         raise Temporary(f"{sidecar.name} is being written by {holder}; try again in a moment") from None
     return written, len(fresh)

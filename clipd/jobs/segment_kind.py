@@ -56,7 +56,8 @@ class SegmentKind:
         film: Film = prepared.request
         sha256 = identify(context.source, context.cache, context.checkpoint).sha256
         if (same := _known(film, sha256, context)) is not None:
-            return Result((), {}, facts={"message": f"the same video is there already: {same}; nothing was done again"})
+            words = f"the same video is there already: {same}; nothing was done again"
+            return Result((), {}, facts={"message": words, "there": same})
         found = analysis.analyse(
             context.source, film.settings, context.limits, context.cache, context.threads, context.checkpoint
         )
@@ -104,7 +105,9 @@ def _known(film: Film, sha256: str, context: Context) -> str | None:
     if not isinstance(path, str) or film.layout.at(path) == film.filed:
         return None
     there = film.layout.at(path)
-    return path if there.is_relative_to(film.layout.source) and look(there) is not None else None
+    if not there.is_relative_to(film.layout.source) or look(there) is None:
+        return None
+    return path if identify(there, context.cache, context.checkpoint).sha256 == sha256 else None
 
 
 def _taken(path: str) -> str:

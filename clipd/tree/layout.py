@@ -260,6 +260,15 @@ class Layout:
         """Where the outputs of a table of the inbox go by default, relative to the outputs tree."""
         return f"datasets/{table.relative_to(self.inbox_of('datasets')).with_suffix('').as_posix()}"
 
+    @property
+    def departures(self) -> Path:
+        """The folder of what follows when answered files have left the inbox."""
+        return self.state / "departures"
+
+    def departure(self, job: str) -> Path:
+        """What follows when the file that `job` answered has left the inbox."""
+        return self.departures / f"{job}.json"
+
     def link_note(self, job: str) -> Path:
         """What was answered to a link, while others of its file are not."""
         return self.state / "links" / f"{job}.json"

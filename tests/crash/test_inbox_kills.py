@@ -48,6 +48,7 @@ def work(layout: Layout, source: Source, dropped: Path) -> Callable[[], int]:
 def drop_video(tree: Tree, film: Path) -> Path:
     path = tree.layout.dropped_videos / "cam1/s1/match.mp4"
     path.parent.mkdir(parents=True)
+    path.with_suffix(".yaml").write_text("mode: v2\n")
     shutil.copyfile(film, path)
     return path
 
@@ -67,6 +68,8 @@ def video_is_done(tree: Tree, film: Path) -> Iterator[str]:
         yield "the video is not in the source tree"
     if (tree.layout.dropped_videos / "cam1/s1/match.mp4").exists():
         yield "the video is still in the inbox"
+    if (tree.layout.dropped_videos / "cam1/s1/match.yaml").exists():
+        yield "its note is still in the inbox"
     sidecar = tree.layout.sidecars / "cam1/s1/match_clips.json"
     if not sidecar.exists() or {clip["status"] for clip in oracle.load(sidecar)} - {"Draft"}:
         yield "there is no sidecar with drafts"
@@ -111,6 +114,7 @@ def test_a_kill_before_any_change_on_disk_is_recovered_from(
         dropped = drop(tree, film)
         killed, _ = in_child(work(tree.layout, source, dropped), die_at)
         assert killed == KILLED
+        swept(tree.layout)
         if dropped.exists():
             assert in_child(work(tree.layout, source, dropped))[0] == 0, f"killed before change {die_at}"
         assert list(wrong(tree, film)) == [], f"killed before change {die_at}"

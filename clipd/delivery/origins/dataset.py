@@ -10,12 +10,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from clipd.clock import stamp
 from clipd.datasets.folder import OutputFolder
 from clipd.datasets.ledger import records
 from clipd.datasets.record import Record
+from clipd.delivery import departure
+from clipd.delivery.departure import Departure
 from clipd.delivery.filing import put_away
 from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack
@@ -238,10 +241,14 @@ def _content(layout: Layout, job: Job, says: Mapping[str, Any], now: datetime) -
 def _finish(layout: Layout, job: Job, file: DatasetFile, word: str, says: Mapping[str, Any], now: datetime) -> None:
     """Write the answer and its copy, then move the table, and last its note, without which it would be another."""
     table, content = layout.at(job.origin), _content(layout, job, says, now)
-    if not put_away(
-        layout, table, word, file.look,
-        announce=lambda place: requests.place_answer(layout.answer(table), layout.answer(place), content),
-    ):  # fmt: skip
-        return
-    for note, seen in file.notes.items():
-        put_away(layout, note, word, seen)
+    notes = {layout.relative(note): seen for note, seen in file.notes.items()}
+    leaving = Departure(job.id, job.origin, file.look, word, notes)
+
+    def announce(place: Path) -> None:
+        departure.note(layout, leaving.to(layout, place))
+        requests.place_answer(layout.answer(table), layout.answer(place), content)
+
+    if put_away(layout, table, word, file.look, announce=announce):
+        departure.conclude(layout, leaving)
+    else:
+        departure.forget(layout, job.id)

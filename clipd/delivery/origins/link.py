@@ -155,7 +155,7 @@ def _close(layout: Layout, path: Path, job: Job, now: datetime) -> None:
 
 def _content(layout: Layout, path: Path, job: Job, says: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The answer file: a line for each link that stands in the file, with what `says` of this one."""
-    known = requests.read_answer(layout.answer(path))
+    seen, known = videos.signature(path), requests.read_answer(layout.answer(path))
     origin, former, lines = layout.relative(path), _lines(layout, path), []
     for entry in _entries(layout, path):
         line = {
@@ -175,7 +175,7 @@ def _content(layout: Layout, path: Path, job: Job, says: Mapping[str, Any], now:
         "created_at": known["created_at"] if is_open else stamp(now),
         "completed_at": stamp(now) if all(line["completed_at"] is not None for line in lines) else None,
         "job": job.id,
-        "file": videos.signature(path),
+        "file": seen,
     }
 
 

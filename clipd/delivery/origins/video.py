@@ -1,23 +1,23 @@
 """A video to be analysed: its wish is the file itself, its answer a sidecar with the clips that were found.
 
-A video of the inbox is filed into the source tree with its answer, and `<name>.status.json` beside where it lay tells
-where it went. One that lies in the source tree has its answer file beside its sidecar's place. A sidecar that exists is
+A video of the inbox is filed into the source tree first, and then `<name>.status.json` beside where it lay tells where
+it went. One that lies in the source tree has its answer file beside its sidecar's place. A sidecar that exists is
 never touched here.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from clipd.clock import stamp
+from clipd.delivery import departure
+from clipd.delivery.departure import Departure
 from clipd.delivery.filing import file_video, put_away
 from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
-from clipd.delivery.suggesting import remember
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import Rejected, Superseded
 from clipd.files import atomic
@@ -27,8 +27,6 @@ from clipd.tree import request as requests
 from clipd.tree import video as videos
 from clipd.tree.layout import DONE, FAILED, Layout
 from clipd.tree.video import VideoNote
-
-CLIPS_LIMIT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -55,78 +53,92 @@ class VideoOrigin:
         )
 
     def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
-        """Write the sidecar, then the answer file, and last move the video to where it belongs."""
+        """Move the video to where it belongs, then write the sidecar, then the answer file."""
         path = layout.at(job.origin)
-        seen, notes = videos.signature(path), {note: videos.signature(note) for note in videos.own_files(path)}
+        seen, notes = videos.signature(path), [(note, videos.signature(note)) for note in videos.own_files(path)]
+        departure.resume(layout, job.id)
         if missed := at.missed(self.read(layout, job), "the video or a note beside it"):
             return missed
-        ended = stamp(at.now)
-        if answer.error is not None:
-            self._tell(layout, job, {"status": "failed", "message": answer.error, "completed_at": ended}, at.now)
-            if _is_dropped(layout, path):
-                put_away(layout, path, FAILED, seen)
-            return WriteBack("written", "")
-        message = str(answer.facts.get("message", ""))
-        if "clips" in answer.facts:
-            message += f"; {self._suggest(layout, path, answer.facts)}"
-        target = layout.filed(path)
-        told = {key: answer.facts.get(key) for key in ("clips", "report")}
-        self._tell(
-            layout, job,
-            {"status": "done", "path": layout.relative(target), **told, "message": message, "completed_at": ended},
-            at.now,
-        )  # fmt: skip
+        has_clips = answer.error is None and "clips" in answer.facts
+        leaving = Departure(
+            job.id,
+            job.origin,
+            seen,
+            DONE if answer.error is None else FAILED,
+            {layout.relative(note): looked for note, looked in notes if looked},
+            answer_file=layout.relative(_answer_file(layout, path)),
+            answer=_content(
+                layout, job, seen, {**_ending(layout, path, answer), "completed_at": stamp(at.now)}, at.now
+            ),
+            clips=str(answer.facts["clips"]) if has_clips else "",
+            sidecar=layout.relative(_sidecar(layout, path)),
+        )
         if not _is_dropped(layout, path):
+            departure.conclude(layout, replace(leaving, notes={}))
             return WriteBack("written", "")
-        try:
-            filed = "clips" in answer.facts and file_video(path, target, seen)
-        except Superseded as words:
-            return WriteBack("superseded", str(words))
-        if not filed:
-            put_away(layout, path, DONE, seen)
-            return WriteBack("written", f"{layout.relative(target)} is the same video; the new copy lies in {DONE}/")
-        for note, looked in notes.items():
-            if looked:
-                put_away(layout, note, DONE, looked)
-        return WriteBack("written", "")
+        return _depart(layout, path, leaving)
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
         """Say in the answer file how the analysis stands."""
-        self._tell(layout, job, {"status": standing, "message": words}, now, durable=False)
-
-    def _suggest(self, layout: Layout, path: Path, facts: Mapping[str, Any]) -> str:
-        """Write the sidecar, if there is none; what became of it, in words."""
-        data = atomic.read_regular(layout.at(str(facts["clips"])), CLIPS_LIMIT_BYTES)[0]
-        clips = json.loads(data)["clips"]
-        sidecar = _sidecar(layout, path)
-        with atomic.translated(f"making {sidecar.parent}"):
-            sidecar.parent.mkdir(parents=True, exist_ok=True)
-        remember(layout, sidecar, clips)
-        if atomic.create(sidecar, (json.dumps(clips, indent=2, ensure_ascii=False) + "\n").encode()):
-            return f"{len(clips)} clips in {layout.relative(sidecar)}"
-        return f"{layout.relative(sidecar)} was there already and stays as it is (clipd analyze --into-sidecar adds)"
-
-    def _tell(self, layout: Layout, job: Job, says: Mapping[str, Any], now: datetime, *, durable: bool = True) -> None:
         path = layout.at(job.origin)
         file = _answer_file(layout, path)
-        known = requests.read_answer(file)
-        signature = videos.signature(path)
-        is_same = known.get("video") == signature and known.get("completed_at") is None
-        content = {
-            "status": "pending",
-            "path": None,
-            "message": "",
-            "created_at": known["created_at"] if is_same and "created_at" in known else stamp(now),
-            "completed_at": None,
-            "job": job.id,
-            **says,
-        }
-        if "completed_at" in says or _is_dropped(layout, path):
-            content["video"] = signature
+        content = _content(layout, job, videos.signature(path), {"status": standing, "message": words}, now)
         with atomic.translated(f"making {file.parent}"):
             file.parent.mkdir(parents=True, exist_ok=True)
-        if known != content:
-            requests.write_answer(file, content, durable=durable)
+        if requests.read_answer(file) != content:
+            requests.write_answer(file, content, durable=False)
+
+
+def _ending(layout: Layout, path: Path, answer: Answer) -> dict[str, Any]:
+    if answer.error is not None:
+        return {"status": "failed", "message": answer.error}
+    return {
+        "status": "done",
+        "path": answer.facts.get("there") or layout.relative(layout.filed(path)),
+        **{key: answer.facts.get(key) for key in ("clips", "report")},
+        "message": str(answer.facts.get("message", "")),
+    }
+
+
+def _depart(layout: Layout, path: Path, leaving: Departure) -> WriteBack:
+    """Move a video of the inbox into the source tree, or out of the way, with all that follows."""
+    target, words = layout.filed(path), ""
+    if leaving.clips:
+        departure.note(layout, leaving.to(layout, target))
+        try:
+            if file_video(path, target, leaving.seen):
+                departure.conclude(layout, leaving)
+                return WriteBack("written", "")
+        except Superseded as error:
+            departure.forget(layout, leaving.job)
+            return WriteBack("superseded", str(error))
+        words = f"{layout.relative(target)} is the same video; the new copy lies in {DONE}/"
+    if not put_away(
+        layout, path, leaving.word, leaving.seen,
+        announce=lambda place: departure.note(layout, leaving.to(layout, place)),
+    ):  # fmt: skip
+        departure.forget(layout, leaving.job)
+        return WriteBack("superseded", f"{path.name} is another video by now")
+    departure.conclude(layout, leaving)
+    return WriteBack("written", words)
+
+
+def _content(layout: Layout, job: Job, seen: str, says: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    path = layout.at(job.origin)
+    known = requests.read_answer(_answer_file(layout, path))
+    is_same = known.get("video") == seen and known.get("completed_at") is None
+    content = {
+        "status": "pending",
+        "path": None,
+        "message": "",
+        "created_at": known["created_at"] if is_same and "created_at" in known else stamp(now),
+        "completed_at": None,
+        "job": job.id,
+        **says,
+    }
+    if "completed_at" in says or _is_dropped(layout, path):
+        content["video"] = seen
+    return content
 
 
 def _understood(note: VideoNote) -> VideoNote:
