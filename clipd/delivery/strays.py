@@ -17,6 +17,7 @@ from clipd.delivery.writeback import recover
 from clipd.errors import ClipdError
 from clipd.files import atomic, lease
 from clipd.files.walk import files, look
+from clipd.tree import link as links
 from clipd.tree.layout import TICKET_SUFFIX, Layout
 
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<ending>[0-9a-f]{12}|[0-9a-f]{16}-[0-9a-f]{16}(?:-kept)?)\.tmp")
@@ -46,6 +47,10 @@ def sweep(
         with suppress(lease.Taken), lease.claimed(layout.claim(job), claims):
             if departure.resume(layout, job):
                 say(f"finished what a killed attempt left: the answer of job {job}")
+        yield
+    for job in links.orphans(layout):
+        if not lease.seems_held(layout.claim(job)):
+            atomic.remove(layout.link_note(job))
         yield
     for job, folder in staging.abandoned(layout):
         seen = look(folder)

@@ -269,9 +269,14 @@ class Layout:
         """What follows when the file that `job` answered has left the inbox."""
         return self.departures / f"{job}.json"
 
+    @property
+    def link_notes(self) -> Path:
+        """The folder of what was answered to links, while others of their files are not."""
+        return self.state / "links"
+
     def link_note(self, job: str) -> Path:
-        """What was answered to a link, while others of its file are not."""
-        return self.state / "links" / f"{job}.json"
+        """What was answered to one of them."""
+        return self.link_notes / f"{job}.json"
 
     @property
     def downloads(self) -> Path:

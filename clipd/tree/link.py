@@ -81,14 +81,36 @@ def unreadable(fault: str) -> LinkEntry:
 
 def read_note(layout: Layout, job: str) -> dict[str, Any]:
     """What was answered to a link, while others of its file are not: its line of the answer; nothing where none was."""
-    return read_answer(layout.link_note(job))
+    line = read_answer(layout.link_note(job)).get("line")
+    return line if isinstance(line, dict) else {}
 
 
-def write_note(layout: Layout, job: str, line: Mapping[str, Any]) -> None:
-    """Keep what is answered to a link. Raises what `atomic.write` raises."""
+def write_note(layout: Layout, origin: str, job: str, line: Mapping[str, Any]) -> None:
+    """Keep what is answered to a link of the file at `origin`. Raises what `atomic.write` raises."""
     path = layout.link_note(job)
     atomic.make_folder(path.parent, layout.state)
-    write_answer(path, line)
+    write_answer(path, {"origin": origin, "line": line})
+
+
+def orphans(layout: Layout) -> Iterator[str]:
+    """The jobs with a note whose link was taken out of its file, or whose file is gone. Raises `Temporary`."""
+    folder = layout.link_notes
+    with atomic.translated(f"listing {folder}"):
+        notes = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    for note in notes:
+        origin = str(read_answer(note).get("origin", ""))
+        if note.stem not in {entry.job(origin) for entry in entries(layout, layout.at(origin))}:
+            yield note.stem
+
+
+def entries(layout: Layout, path: Path) -> tuple[LinkEntry, ...]:
+    """The links of the file at `path`; none when it is gone."""
+    try:
+        return parse(atomic.read_regular(path, LIMIT_BYTES)[0], layout, path)
+    except atomic.Missing:
+        return ()
+    except Rejected as error:
+        return (unreadable(str(error)),)
 
 
 def is_answered(layout: Layout, job: str) -> bool:

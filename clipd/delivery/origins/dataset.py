@@ -151,7 +151,7 @@ class ResultsOrigin:
         else:
             says = {"status": "failed", "message": answer.error, "completed_at": stamp(at.now)}
         _finish(layout, job, file, FAILED if says["status"] == "failed" else DONE, says, at.now)
-        forget(layout, job.origin)
+        forget(layout, job.origin, plan.run)
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:

@@ -39,7 +39,7 @@ class LinkOrigin:
         """The link as it stands; None when it is gone from its file, or the file is."""
         path = layout.at(job.origin)
         seen = look(path)
-        entries = _entries(layout, path)
+        entries = links.entries(layout, path)
         found = next((entry for entry in entries if entry.key == job.key), None)
         if found is None or seen is None:
             return None
@@ -64,7 +64,7 @@ class LinkOrigin:
                     says: dict[str, Any] = {"status": "failed", "message": answer.error}
                 else:
                     says = _file(layout, path, job, answer.facts)
-                links.write_note(layout, job.id, {**says, "completed_at": stamp(at.now)})
+                links.write_note(layout, job.origin, job.id, {**says, "completed_at": stamp(at.now)})
                 _close(layout, path, job, at.now)
         except lease.Taken as holder:
             raise Temporary(f"{job.origin} is being answered by {holder}") from None
@@ -91,15 +91,6 @@ def _understood(entry: LinkEntry) -> Link:
     return understood(entry.content)
 
 
-def _entries(layout: Layout, path: Path) -> tuple[LinkEntry, ...]:
-    try:
-        return links.parse(atomic.read_regular(path, links.LIMIT_BYTES)[0], layout, path)
-    except atomic.Missing:
-        return ()
-    except Rejected as error:
-        return (links.unreadable(str(error)),)
-
-
 def _file(layout: Layout, path: Path, job: Job, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Give the fetched video its name; what to say of it. Where it goes is noted first, for whoever does it again."""
     fetched, noted = layout.at(str(facts["file"])), links.read_note(layout, job.id)
@@ -119,7 +110,7 @@ def _file(layout: Layout, path: Path, job: Job, facts: Mapping[str, Any]) -> dic
     if target != filed:
         told.append(f"to be segmented; see {layout.relative(layout.answer(target))}")
     says = {"status": "done", "path": layout.relative(filed), "message": "; ".join(told)}
-    links.write_note(layout, job.id, says)
+    links.write_note(layout, job.origin, job.id, says)
     file_video(fetched, target)
     return says
 
@@ -157,7 +148,7 @@ def _content(layout: Layout, path: Path, job: Job, says: Mapping[str, Any], now:
     """The answer file: a line for each link that stands in the file, with what `says` of this one."""
     seen, known = videos.signature(path), requests.read_answer(layout.answer(path))
     origin, former, lines = layout.relative(path), _lines(layout, path), []
-    for entry in _entries(layout, path):
+    for entry in links.entries(layout, path):
         line = {
             "url": entry.url, "status": "pending", "path": None, "message": "", "completed_at": None,
             **former.get(entry.key, {}), **links.read_note(layout, entry.job(origin)),

@@ -190,8 +190,11 @@ def make_plan(
     return plan
 
 
-def forget(layout: Layout, table: str) -> None:
-    """The dataset is finished: its plan goes."""
+def forget(layout: Layout, table: str, run: str) -> None:
+    """The dataset is finished: its plan goes, unless the next table of its name has one by now."""
+    known = read_plan(layout, table)
+    if known is not None and known.run != run:
+        return
     atomic.remove(layout.dataset_plan(table))
     remove(layout.dataset(table))
 

@@ -17,6 +17,7 @@ from clipd.intake.sources.links import Links
 from clipd.model.job import Job
 from clipd.tree import link as links
 from clipd.tree.layout import Layout
+from tests.crash.child import swept
 from tests.fake_clock import NOON
 from tests.unit.delivery.publication import a_layout
 
@@ -207,3 +208,40 @@ def test_notes_of_a_file_that_has_moved_do_not_answer_the_next_one(box: Box) -> 
     box.drop()
     assert box.due() == box.jobs
     assert links.read_note(box.layout, box.jobs[0].id) == {}
+
+
+def test_a_file_to_which_a_link_was_added_while_its_last_one_is_answered_stays(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.answer(0)
+    read_note = links.read_note
+
+    def late(layout: Layout, job: str) -> dict[str, Any]:
+        found = read_note(layout, job)
+        if job == box.jobs[1].id and found.get("completed_at") is not None:
+            box.path.write_text("\n".join((*URLS, "https://example.org/3.mp4")))
+        return found
+
+    monkeypatch.setattr(links, "read_note", late)
+    box.answer(1)
+    monkeypatch.undo()
+    assert box.path.exists()
+    assert [job.name for job in Links().admit(box.layout, box.path).jobs if LinkOrigin().read(box.layout, job).due]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("left", ["", URLS[1]], ids=["the file is gone", "its line is gone"])
+def test_a_link_that_was_taken_out_and_is_dropped_again_is_fetched_again(box: Box, left: str) -> None:
+    box.answer(0)
+    box.path.write_text(left)
+    if not left:
+        box.path.unlink()
+    swept(box.layout)
+    box.path.write_text(URLS[0])
+    (job,) = Links().admit(box.layout, box.path).jobs
+    assert links.read_note(box.layout, job.id) == {}
+
+
+def test_a_sweep_leaves_the_answers_of_links_that_still_stand_there(box: Box) -> None:
+    box.answer(0)
+    swept(box.layout)
+    assert links.is_answered(box.layout, box.jobs[0].id)

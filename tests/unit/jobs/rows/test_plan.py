@@ -173,6 +173,6 @@ def test_a_plan_that_cannot_be_believed_is_none(desk: Desk) -> None:
     for wrong in ("{", "[]", json.dumps(known | {"run": "../../../x"}), json.dumps(known | {"rows_per_job": 0})):
         path.write_text(wrong)
         assert read_plan(desk.layout, TABLE) is None
-    forget(desk.layout, TABLE)
+    forget(desk.layout, TABLE, "none")
     assert not desk.layout.dataset(TABLE).exists()
     assert read_plan(desk.layout, TABLE) is None
