@@ -232,13 +232,14 @@ def _below(layout: Layout, output: Output) -> str:
 
 
 def _what_keeps(layout: Layout, product: Product) -> str | None:
-    """Why a product must stay after all; looked at under its claim."""
+    """Why a product must stay after all; looked at under its claim.
+
+    That nobody works on the clip is known by the claim, not by its record: a killed attempt leaves that at `running`.
+    """
     job = product.receipt.job
     receipts = records.read_receipts(layout, job)
     if not receipts or receipts[-1].id != product.receipt.id:
         return "it was made again meanwhile"
-    if records.read_record(layout, job).state == "running":
-        return "its clip is being worked on"
     if outbox.is_awaited(layout, job, product.receipt.id):
         return "it is still to be copied to a destination"
     if owner(layout.at(product.video.path)) not in (None, job):

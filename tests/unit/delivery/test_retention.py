@@ -177,14 +177,23 @@ def test_a_clip_that_asks_for_work_is_open(place: Place, status: str) -> None:
     assert place.files() == before
 
 
-def test_a_clip_that_is_claimed_or_running_is_open(place: Place) -> None:
+def test_a_clip_that_is_claimed_is_open(place: Place) -> None:
     job = place.add("a", 3)
     before = place.files()
     with lease.claimed(place.layout.claim(job), CLAIMS):
         assert place.remove_all(ALL)[0].result == "kept"
-    records.write_record(place.layout, Record(job, state="running", attempt_by="d"), place.clock.now())
-    assert place.remove_all(ALL)[0].result == "kept"
     assert place.files() == before
+
+
+@pytest.mark.parametrize(("status", "result"), [("Complete", "removed"), ("Process", "kept")])
+def test_an_attempt_that_was_killed_before_its_close_keeps_only_what_is_asked_for(
+    place: Place, status: str, result: str
+) -> None:
+    job = place.add("a", 3)
+    records.write_record(place.layout, Record(job, state="running", attempt_by="killed"), place.clock.now())
+    place.set_status("a", status)
+    assert place.remove_all(ALL)[0].result == result
+    assert bool(place.files()) is (result == "kept")
 
 
 def test_what_is_still_to_be_copied_stays_and_what_cannot_be_copied_does_not(place: Place) -> None:
