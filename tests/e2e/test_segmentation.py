@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,44 @@ def test_the_same_video_twice_is_said_and_done_once_and_another_of_its_name_is_r
     assert "is another video" in str(said["message"])
     assert (tree.layout.source / "cam1/s1/match.mp4").read_bytes() == footage(FRIDAY).read_bytes()
     assert (tree.layout.dropped_videos / "cam1/s1/failed/match.mp4").exists()
+
+
+def test_no_film_is_lost_though_the_next_of_its_name_is_dropped_as_soon_as_done_is_read(
+    tree: Tree, tmp_path: Path
+) -> None:
+    with tree.daemon():
+        for place, count in (("cam1/s1", 20), ("cam2/s1", 30)):
+            films = [make(tmp_path / f"{frames}.mp4", count=frames, size=(64, 48)) for frames in (count, count + 5)]
+            video = drop(tree, films[0], "match.mp4", place)
+            shutil.copyfile(films[1], following := tmp_path / "next.mp4")
+            end = time.monotonic() + 60
+            while b'"status": "done"' not in content(video.with_name("match.status.json")):
+                assert time.monotonic() < end
+            following.replace(video)
+            wait_until(lambda: answer(tree, "match", place)["status"] == "failed", "the next film to be refused")  # noqa: B023
+            assert (tree.layout.source / place / "match.mp4").read_bytes() == films[0].read_bytes()
+            assert (video.parent / "failed/match.mp4").read_bytes() == films[1].read_bytes()
+
+
+def content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def test_the_same_video_is_one_of_the_same_content_that_is_still_there(tree: Tree, tmp_path: Path) -> None:
+    film, other = make(tmp_path / "a.mp4", count=20), make(tmp_path / "b.mp4", count=25)
+    drop(tree, film, "match.mp4")
+    tree.once()
+    filed = tree.layout.source / "cam1/s1/match.mp4"
+    drop(tree, film, "again.mp4")
+    tree.once()
+    assert answer(tree, "again")["path"] == "data/source/cam1/s1/match.mp4"
+    shutil.copyfile(other, filed)
+    drop(tree, film, "original.mp4")
+    tree.once()
+    assert (tree.layout.source / "cam1/s1/original.mp4").read_bytes() == film.read_bytes()
 
 
 def test_what_is_no_video_and_a_wrong_note_fail_with_words_and_stay(tree: Tree) -> None:
