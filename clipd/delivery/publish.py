@@ -1,7 +1,8 @@
 """Publication: verified files get their final names by renames that are synced: first the sheets, then the rest.
 
 A final name belongs to one job: its truth sheet, published before the video, says which. A file that another clip made
-is never replaced (that clip is named); a file that nobody accounts for is moved aside and kept.
+is never replaced (that clip is named); a file that nobody accounts for is moved aside and kept. A name that was found
+free is only taken while it is: what comes to it meanwhile is met in the same way.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -32,18 +34,23 @@ def publish(
     """Give every artifact in `staging` its final name; the outputs, videos first, and what had to be moved aside.
 
     Raises:
-        Rejected: another clip's output stands under one of the names.
+        Rejected: another clip's output stands under one of the names; the names that were free are free again.
         ClaimLost: the staging folder is gone, because another worker took the job.
         Deferred, Temporary: the filesystem refuses.
     """
-    kept = make_way(layout, job, artifacts, now)
-    for is_sheet in (True, False):
-        _publish_some(
-            layout, staging, [artifact for artifact in artifacts if (artifact.role == "annotation") is is_sheet]
-        )
+    own, kept = _look_and_make_way(layout, job, artifacts, now)
+    placing = _Placing(layout, job, own, now)
+    try:
+        for is_sheet in (True, False):
+            some = [artifact for artifact in artifacts if (artifact.role == "annotation") is is_sheet]
+            kept += _publish_some(placing, staging, some)
+    except Rejected:
+        for path in reversed(placing.placed):
+            atomic.remove(path)
+        raise
     return tuple(
         Output(layout.relative(layout.output(a.folder, a.name)), a.size, a.sha256, a.role) for a in artifacts
-    ), kept
+    ), tuple(kept)
 
 
 def make_way(layout: Layout, job: str, artifacts: Sequence[Artifact], now: datetime) -> tuple[str, ...]:
@@ -54,11 +61,7 @@ def make_way(layout: Layout, job: str, artifacts: Sequence[Artifact], now: datet
     Raises:
         Rejected: another clip's output stands under one of the names.
     """
-    targets = [layout.output(artifact.folder, artifact.name) for artifact in artifacts]
-    kept = []
-    for target in dict.fromkeys((*targets, *(sheet_path(target) for target in targets))):
-        if (aside := _make_way(layout, job, target, now)) is not None:
-            kept.append(f"{layout.relative(target)} was there before and is kept as {aside.name}")
+    _, kept = _look_and_make_way(layout, job, artifacts, now)
     return tuple(kept)
 
 
@@ -98,33 +101,90 @@ def _is_the_same(layout: Layout, path: Path, output: Output) -> bool:
         return False
 
 
-def _publish_some(layout: Layout, staging: Path, artifacts: Sequence[Artifact]) -> None:
+@dataclass(frozen=True)
+class _Placing:
+    """One publication on its way."""
+
+    layout: Layout
+    job: str
+    own: frozenset[Path]
+    """Names under which a former run's file stands: only those are replaced."""
+    now: datetime
+    placed: list[Path] = field(default_factory=list)
+    """Names that were free and are ours by now."""
+
+
+def _publish_some(placing: _Placing, staging: Path, artifacts: Sequence[Artifact]) -> list[str]:
+    """Give artifacts their final names; what had to be moved aside.
+
+    Free names are taken first, and by every job in the same order: of two jobs that want some of the same, the one that
+    takes the first of them gets them all, and the other is refused before it has replaced anything.
+    """
+    layout, own = placing.layout, placing.own
     moves = [(staging / artifact.staged_name, layout.output(artifact.folder, artifact.name)) for artifact in artifacts]
+    _prepare(moves)
+    kept: list[str] = []
+    left = sorted(moves, key=lambda move: (move[1] in own, move[1]))
+    while left:
+        rest = _rename(left, own)
+        placing.placed.extend(target for _, target in left[: len(left) - len(rest)] if target not in own)
+        if rest:
+            kept += _move_aside(layout, placing.job, rest[0][1], placing.now)
+        left = rest
+    return kept
+
+
+def _prepare(moves: Sequence[tuple[Path, Path]]) -> None:
     for source, _ in moves:
         if not source.exists():
             raise ClaimLost(f"{source} is gone: another worker took the job over")
     for folder in {target.parent for _, target in moves}:
         with atomic.translated(f"making {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
+
+
+def _rename(moves: Sequence[tuple[Path, Path]], own: frozenset[Path]) -> list[tuple[Path, Path]]:
     try:
-        atomic.publish_all(moves)
+        return atomic.publish_all(moves, own)
     except atomic.Missing as error:
-        raise ClaimLost(f"{staging} is gone: another worker took the job over") from error
+        raise ClaimLost(f"{moves[0][0].parent} is gone: another worker took the job over") from error
 
 
-def _make_way(layout: Layout, job: str, target: Path, now: datetime) -> Path | None:
-    if atomic.size_of(target) is None:
-        return None
-    by = owner(target)
-    if by == job:
-        return None
-    if by is not None:
+def _look_and_make_way(
+    layout: Layout, job: str, artifacts: Sequence[Artifact], now: datetime
+) -> tuple[frozenset[Path], list[str]]:
+    """As `make_way`; with the names under which a former run of `job` left something."""
+    targets = [layout.output(artifact.folder, artifact.name) for artifact in artifacts]
+    own, kept = set(), []
+    for target in dict.fromkeys((*targets, *(sheet_path(target) for target in targets))):
+        if atomic.size_of(target) is None:
+            continue
+        if owner(target) == job:
+            own.add(target)
+        else:
+            kept += _move_aside(layout, job, target, now)
+    return frozenset(own), kept
+
+
+def _move_aside(layout: Layout, job: str, target: Path, now: datetime) -> list[str]:
+    """Move aside what stands at `target` and was not put there by `job`, in words; nothing where it is gone by now.
+
+    The sheet beside it may be that of `job` all the same: its name was taken before the video's.
+
+    Raises:
+        Rejected: it is another clip's.
+    """
+    if owner(target) not in (None, job):
         clip = _sheet(target).get("clip")
         raise Rejected(
             f"{layout.relative(target)} is already the output of another clip ({clip}); rename one of the two clips, "
             "or remove that file if the other clip is gone"
         )
-    return next(aside for aside in _names_aside(target, now) if atomic.publish(target, aside, replace=False))
+    try:
+        aside = next(aside for aside in _names_aside(target, now) if atomic.publish(target, aside, replace=False))
+    except atomic.Missing:
+        return []
+    return [f"{layout.relative(target)} was there before and is kept as {aside.name}"]
 
 
 def _names_aside(target: Path, now: datetime) -> Iterator[Path]:

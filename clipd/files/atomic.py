@@ -15,7 +15,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
@@ -172,10 +172,18 @@ def publish(source: Path, target: Path, *, replace: bool = True) -> bool:
     return True
 
 
-def publish_all(moves: Sequence[tuple[Path, Path]]) -> None:
+def publish_all(
+    moves: Sequence[tuple[Path, Path]], replaceable: Container[Path] = frozenset()
+) -> list[tuple[Path, Path]]:
     """Sync the sources, rename each to its target on the same filesystem, in order, and sync each target folder once.
 
     The folders that they leave are not synced: for ones that are removed whole.
+
+    Args:
+        moves: sources with their targets.
+        replaceable: the targets that may be replaced; the others must be free.
+
+    Returns the moves that were not made: those from the first on whose target is taken.
 
     Raises:
         Missing: a source is gone.
@@ -187,11 +195,17 @@ def publish_all(moves: Sequence[tuple[Path, Path]]) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+    made = 0
     for source, target in moves:
         with translated(f"publishing {target}"):
-            source.replace(target)
-    for folder in dict.fromkeys(target.parent for _, target in moves):
+            if target in replaceable:
+                source.replace(target)
+            elif not _move_new(source, target):
+                break
+        made += 1
+    for folder in dict.fromkeys(target.parent for _, target in moves[:made]):
         fsync_directory(folder)
+    return list(moves[made:])
 
 
 def move(source: Path, target: Path) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +21,16 @@ from tests.fake_clock import NOON
 
 FOLDER = "h264/cam1/s1"
 ASIDE = "before-clipd-20260501T120000Z"
+Arrange = Callable[[str, Callable[[], object]], None]
 
 
 class Shop:
     """A tree with a staging folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, job: str = "job") -> None:
         self.layout = Layout(root, Directories())
-        self.staging = self.layout.staging("job", "token")
+        self.job = job
+        self.staging = self.layout.staging(job, "token")
         self.staging.mkdir(parents=True)
         self.shown = self.layout.outputs / FOLDER
 
@@ -38,18 +41,19 @@ class Shop:
         digest = hashlib.sha256(data).hexdigest()
         return Artifact(name, FOLDER, role, name.rpartition(".")[2], len(data), digest, {}, staged)
 
-    def film(self, job: str = "job", name: str = "match_goal", content: str = "film") -> list[Artifact]:
+    def film(self, job: str = "", name: str = "match_goal", content: str = "film") -> list[Artifact]:
         """A video, its thumbnail and its truth sheet."""
-        sheet = json.dumps({"job": job, "clip": f"match / {name.removeprefix('match_')}"})
+        clip = f"match / {name.removeprefix('match_')}"
+        sheet = json.dumps({"job": job or self.job, "clip": clip, "content": content})
         return [
             self.make(f"{name}.mp4", content),
             self.make(f"{name}.jpg", f"picture of {content}", "thumbnail", f"{name}.mp4.jpg"),
             self.make(f"{name}.json", sheet, "annotation", f"{name}.mp4.json"),
         ]
 
-    def publish(self, artifacts: list[Artifact], job: str = "job") -> tuple[tuple[Output, ...], tuple[str, ...]]:
+    def publish(self, artifacts: list[Artifact], job: str = "") -> tuple[tuple[Output, ...], tuple[str, ...]]:
         """Publish them, at noon."""
-        return publish(self.layout, job, self.staging, artifacts, NOON)
+        return publish(self.layout, job or self.job, self.staging, artifacts, NOON)
 
     def receipt(self, outputs: Iterable[Output], job: str = "job", revision: str = "rev") -> Receipt:
         """The receipt of a run that published `outputs`."""
@@ -69,6 +73,23 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
+
+
+@pytest.fixture
+def while_synced(monkeypatch: pytest.MonkeyPatch) -> Arrange:
+    """`while_synced(name, happens)`: something happens while the file `name` is synced, once."""
+
+    def arrange(name: str, happens: Callable[[], object]) -> None:
+        fsync, left = os.fsync, [happens]
+
+        def slow(descriptor: int) -> None:
+            fsync(descriptor)
+            if left and Path(f"/proc/self/fd/{descriptor}").readlink().name == name:
+                left.pop()()
+
+        monkeypatch.setattr(os, "fsync", slow)
+
+    return arrange
 
 
 class TestPublish:
@@ -173,6 +194,67 @@ class TestPublish:
         (shop.layout.outputs / "h264").write_text("in the way")
         with pytest.raises(Rejected, match="making"):
             shop.publish(shop.film())
+
+
+class TestPublishWhileOthersDo:
+    """What comes to a name between the look at it and the publication."""
+
+    def test_of_two_clips_of_one_name_one_is_published_and_the_other_told_of_it(
+        self, shop: Shop, tmp_path: Path, while_synced: Arrange
+    ) -> None:
+        other = Shop(tmp_path, "other")
+        theirs = other.film(content="theirs")
+        while_synced("match_goal.mp4.json", lambda: other.publish(theirs))
+        with pytest.raises(Rejected, match=r"is already the output of another clip \(match / goal\)"):
+            shop.publish(shop.film(content="mine"))
+        assert shop.names() == ["match_goal.jpg", "match_goal.json", "match_goal.mp4"]
+        assert shop.read("match_goal.mp4") == "theirs"
+        assert json.loads(shop.read("match_goal.json"))["job"] == "other"
+
+    def test_who_is_refused_gives_the_names_back_that_were_free(
+        self, shop: Shop, tmp_path: Path, while_synced: Arrange
+    ) -> None:
+        shop.publish(shop.film(name="match_c", content="former"))
+        other = Shop(tmp_path, "other")
+        theirs = other.film(name="match_b", content="theirs")
+        while_synced("match_b.mp4.json", lambda: other.publish(theirs))
+        with pytest.raises(Rejected):
+            shop.publish([made for name in "abc" for made in shop.film(name=f"match_{name}", content="mine")])
+        assert [name for name in shop.names() if name.startswith("match_a")] == []
+        assert shop.read("match_b.mp4") == "theirs"
+        assert json.loads(shop.read("match_c.json"))["content"] == "former"
+
+    @pytest.mark.parametrize("suffix", ["mp4", "jpg", "json"])
+    def test_a_file_that_somebody_puts_there_is_moved_aside_and_that_is_said(
+        self, shop: Shop, while_synced: Arrange, suffix: str
+    ) -> None:
+        film = shop.film()
+        synced = "match_goal.mp4" if suffix == "mp4" else f"match_goal.mp4.{suffix}"
+        while_synced(synced, lambda: (shop.shown / f"match_goal.{suffix}").write_text("a person's own"))
+        outputs, kept = shop.publish(film)
+        assert shop.read(f"match_goal.{ASIDE}.{suffix}") == "a person's own"
+        assert kept == (
+            f"data/prept/03_CLIPPED/{FOLDER}/match_goal.{suffix} was there before "
+            f"and is kept as match_goal.{ASIDE}.{suffix}",
+        )
+        assert intact(shop.layout, shop.receipt(outputs))
+        assert shop.read("match_goal.mp4") == "film"
+
+    def test_a_run_that_is_repeated_replaces_what_a_killed_one_had_placed(
+        self, shop: Shop, while_synced: Arrange
+    ) -> None:
+        def killed() -> None:
+            raise KeyboardInterrupt
+
+        film = shop.film(content="first")
+        while_synced("match_goal.mp4", killed)
+        with pytest.raises(KeyboardInterrupt):
+            shop.publish(film)
+        assert shop.names() == ["match_goal.json"]
+        _, kept = shop.publish(shop.film(content="second"))
+        assert kept == ()
+        assert json.loads(shop.read("match_goal.json"))["content"] == "second"
+        assert shop.names() == ["match_goal.jpg", "match_goal.json", "match_goal.mp4"]
 
 
 class TestIntact:

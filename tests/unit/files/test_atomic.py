@@ -156,6 +156,20 @@ class TestCreate:
         assert (tmp_path / "u").read_bytes() == b"new"
         assert names(tmp_path) == ["t", "u"]
 
+    def test_publish_all_stops_at_a_name_that_is_taken(self, tmp_path, monkeypatch, way) -> None:
+        take_away(way, monkeypatch)
+        moves = [(tmp_path / f"s{number}", tmp_path / f"t{number}") for number in range(4)]
+        for source, _ in moves:
+            source.write_bytes(b"new")
+        for number in (1, 2):
+            (tmp_path / f"t{number}").write_bytes(b"old")
+        assert atomic.publish_all(moves, replaceable={tmp_path / "t1"}) == moves[2:]
+        assert names(tmp_path) == ["s2", "s3", "t0", "t1", "t2"]
+        assert (tmp_path / "t1").read_bytes() == b"new"
+        assert (tmp_path / "t2").read_bytes() == b"old"
+        assert atomic.publish_all(moves[2:], replaceable={tmp_path / "t2"}) == []
+        assert names(tmp_path) == ["t0", "t1", "t2", "t3"]
+
 
 def test_a_link_whose_answer_was_lost_counts(tmp_path, monkeypatch) -> None:
     without_renameat2(monkeypatch)
