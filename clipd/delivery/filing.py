@@ -37,7 +37,7 @@ def put_away(
         Was it moved? Not when another file lies there by now: that one stays, or goes back.
     """
     for number in count(1):
-        target = layout.finished(path, word, number)
+        target = layout.finished(path, word, number, is_folder=at != ".")
         with atomic.translated(f"making {target.parent}"):
             target.parent.mkdir(parents=True, exist_ok=True)
         if atomic.size_of(target) is not None:

@@ -95,9 +95,9 @@ class Layout:
         """The folder of the inbox for videos."""
         return self.inbox_of("videos")
 
-    def answer(self, request: Path) -> Path:
-        """The answer file of a request, beside it: `<name>.status.json`."""
-        return request.with_name(request.stem + ANSWER_SUFFIX)
+    def answer(self, request: Path, *, is_folder: bool = False) -> Path:
+        """The answer file of a request, beside it: `<name>.status.json`, without the suffix that a file has."""
+        return request.with_name((request.name if is_folder else request.stem) + ANSWER_SUFFIX)
 
     def source_place(self, video: Path) -> Place:
         """The place of a video that lies in the source tree or in the inbox; a missing folder becomes `_`."""
@@ -124,10 +124,10 @@ class Layout:
         """The clips that were ever suggested for a sidecar (named relative to the root)."""
         return self.state / "suggested" / f"{_digest(sidecar)}.json"
 
-    def finished(self, request: Path, word: str, number: int = 1) -> Path:
+    def finished(self, request: Path, word: str, number: int = 1, *, is_folder: bool = False) -> Path:
         """Where a finished request goes, `word` being `done` or `failed`; `number` where that name is taken."""
-        name = request.name if number == 1 else f"{request.stem}.{number}{request.suffix}"
-        return request.parent / word / name
+        stem, suffix = (request.name, "") if is_folder else (request.stem, request.suffix)
+        return request.parent / word / (request.name if number == 1 else f"{stem}.{number}{suffix}")
 
     @property
     def recordings(self) -> Path:

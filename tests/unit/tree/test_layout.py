@@ -50,6 +50,12 @@ class TestPlaces:
         elsewhere = Layout(layout.root, Directories(outputs="/mnt/big/clips"))
         assert elsewhere.staging("j", "t").is_relative_to("/mnt/big/clips")
 
+    def test_a_request_that_is_a_folder_keeps_its_whole_name(self, layout: Layout) -> None:
+        file, folder = layout.inbox / "14.30.json", layout.inbox / "14.30"
+        assert [layout.answer(file).name, layout.answer(folder, is_folder=True).name] == ["14.30.status.json"] * 2
+        assert layout.finished(file, "done", 2) == layout.inbox / "done/14.30.2.json"
+        assert layout.finished(folder, "done", 2, is_folder=True) == layout.inbox / "done/14.30.2"
+
     def test_what_is_written_down_is_relative_and_has_slashes(self, layout: Layout) -> None:
         assert layout.relative(layout.output("h264/cam1/s1", "match_goal.mp4")) == (
             "data/prept/03_CLIPPED/h264/cam1/s1/match_goal.mp4"
