@@ -200,6 +200,29 @@ def test_an_event_is_asked_for_by_hand_and_waited_for(tree: Tree) -> None:
         assert "is not in the video" in wrong.stdout
 
 
+def test_of_two_descriptions_of_a_folder_none_is_taken_and_a_folder_in_it_is_an_event_of_its_own(tree: Tree) -> None:
+    moment = {"video_path": "cam1/s1/match.mp4", "start": 1, "pre_seconds": 0, "post_seconds": 0.2}
+    for name in ("door/event.json", "door/event.yaml", "hall/event.json", "hall/back/event.json"):
+        ask(tree, name, event_id=name.replace("/", "-"), **moment)
+    tree.once(expect=1)
+    said = {name: answer(tree, name) for name in ("door", "hall", "hall/back")}
+    assert [one["status"] for one in said.values()] == ["failed", "failed", "done"]
+    assert "event.json and by event.yaml" in said["door"]["message"]
+    assert "back/event.json" in said["hall"]["message"]
+    inbox = tree.layout.inbox_of("events")
+    assert (inbox / "failed/door/event.yaml").exists()
+    assert (inbox / "hall/failed/event.json").exists()
+    assert (inbox / "hall/done/back/event.json").exists()
+
+
+def test_folders_with_dots_in_their_names_are_answered_each(tree: Tree) -> None:
+    names = ("2026-05-01_14.30.15", "2026-05-01_14.30.45")
+    for name in names:
+        ask(tree, f"{name}/event.json", event_id=f"at {name}", video_path="cam1/s1/match.mp4", start=1)
+    tree.once()
+    assert [answer(tree, name)["event_id"] for name in names] == [f"at {name}" for name in names]
+
+
 def test_each_request_of_one_name_is_answered_though_the_next_is_dropped_with_the_answer(tree: Tree) -> None:
     with tree.daemon():
         for number in range(COUNT):

@@ -56,9 +56,9 @@ def written(moment: datetime) -> str:
 
 
 def ask(tree: Tree, name: str, **request: Any) -> None:
-    inbox = tree.layout.inbox_of("requests")
-    inbox.mkdir(parents=True, exist_ok=True)
-    save(inbox / f"{name}.json", request)
+    path = tree.layout.inbox_of("requests") / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(path, request)
 
 
 def answer(tree: Tree, name: str) -> dict[str, Any]:
@@ -299,6 +299,19 @@ def test_a_named_request_is_answered_from_its_receipt_unless_forced(tmp_path: Pa
     tree.once()
     assert answer(tree, "three")["status"] == "partial"
     assert made.stat().st_mtime_ns != before
+
+
+def test_requests_in_folders_are_answered_each(tmp_path: Path) -> None:
+    tree = Tree.at(tmp_path / "tree", SETTINGS)
+    for start in (10, 15):
+        cut(tree.layout.recordings / named(start), start, start + 5)
+    for name, begin in (("a", 11), ("b", 14)):
+        ask(tree, f"door/{name}", camera_id="gate", start_time=written(at(begin)), duration=2, clip_id=name)
+    ask(tree, "door/deeper/c", camera_id="gone", timestamp=written(at(12)))
+    tree.once(expect=1)
+    assert [answer(tree, f"door/{name}")["status"] for name in ("a", "b", "deeper/c")] == ["done", "done", "failed"]
+    folder = tree.layout.inbox_of("requests") / "door"
+    assert all((folder / name).exists() for name in ("done/a.json", "done/b.json", "deeper/failed/c.json"))
 
 
 def live(tree: Tree, begin: datetime, second: float) -> Path:

@@ -17,7 +17,7 @@ ORIGINS: dict[str, Origin] = {
     "rows": RowsOrigin(),
     "results": ResultsOrigin(),
     "event": InboxOrigin(
-        "events", "event_id", event.understood, ("camera_id", "video_path"), ("start_time", "end_time")
+        "events", "event_id", event.understood, ("camera_id", "video_path"), ("start_time", "end_time"), "event"
     ),
     "link": LinkOrigin(),
     "segment": VideoOrigin(),

@@ -1,19 +1,21 @@
 """A request in the inbox: its wish is the file, its answer `<name>.status.json` beside it.
 
-A finished request moves into `done/` or `failed/`, with a copy of its answer. The answer itself stays where the
-request lay, because that is where programs wait for it; whoever has read it may remove it.
+A finished request moves into `done/` or `failed/` beside it, with a copy of its answer; one that describes the folder
+it lies in is answered beside that folder, and takes it along. The answer itself stays where it was written, because
+that is where programs wait for it; whoever has read it may remove it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from clipd.clock import stamp
 from clipd.delivery.filing import put_away
+from clipd.delivery.origins import folder as folders
 from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import Rejected
@@ -40,6 +42,8 @@ class InboxOrigin:
     """Keys of the request that its answer repeats."""
     facts: Sequence[str] = ()
     """Keys of the answer that the job's kind fills; null until it has."""
+    folder_request: str = ""
+    """How the request of a folder is called, without suffix, where a whole folder may be one."""
 
     def read(self, layout: Layout, job: Job) -> Wish | None:
         """The request as it stands; None when it is gone, or another one by now."""
@@ -56,6 +60,8 @@ class InboxOrigin:
             found, status = RequestFile.unreadable(seen, str(error)), path.lstat()
         if found.key != job.key:
             return None
+        if self._folder(layout, path) is not None:
+            found = replace(found, fault=folders.fault(path) or found.fault)
         return Wish(
             stand=found.digest,
             answered=f"{status.st_ino}.{status.st_mtime_ns}" if found.force else "",
@@ -63,38 +69,35 @@ class InboxOrigin:
             saved_at=status.st_mtime,
             due=True,
             request=lambda: self._understood(found),
-            repeats="always" if found.force else "never" if found.name else "asked",
+            repeats="always" if found.force else "never" if found.name and not found.fault else "asked",
         )
 
     def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
         """Write the answer, then move the request into `done/` or `failed/`."""
-        file, path = layout.at(job.origin), self._unit(layout, job)
-        seen = videos.signature(file)
+        path = layout.at(job.origin)
+        seen, folder = videos.signature(path), self._folder(layout, path)
+        # What is not known by now came later and is given back; whatever came before must be seen by the looks below.
+        known = {} if folder is None else folders.contents(folder)
+        moving = path if folder is None or folders.holds_requests(path) else folder
         if missed := at.missed(self.read(layout, job), "the request"):
             return missed
-        content = {
-            **self._standing(
-                layout, job, "failed" if answer.error else str(answer.facts.get("status", "done")), at.now
-            ),
-            **{key: value for key, value in answer.facts.items() if key != "status"},
-            "path": answer.outputs[0] if answer.outputs else None,
-            "message": answer.error or str(answer.facts.get("message", "")),
-            "completed_at": stamp(at.now),
-        }
-        put_away(
-            layout,
-            path,
-            FAILED if answer.error else DONE,
-            seen,
-            at=str(file.relative_to(path)),
-            # The move syncs both folders, so it comes last.
-            announce=lambda place: requests.place_answer(layout.answer(path), layout.answer(place), content),
-        )
+        content, places = self._final(layout, job, answer, at.now), []
+
+        def announce(place: Path) -> None:
+            copy = layout.answer(place, is_folder=moving != path)
+            requests.place_answer(self._answer_file(layout, job), copy, content)
+            places.append(place)
+
+        word = FAILED if answer.error else DONE
+        # The move syncs both folders, so it comes last.
+        is_moved = put_away(layout, moving, word, seen, at=str(path.relative_to(moving)), announce=announce)
+        if is_moved and moving != path:
+            folders.give_back(places[-1], moving, known)
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
         """Say in the answer file how the request stands."""
-        path = layout.answer(self._unit(layout, job))
+        path = self._answer_file(layout, job)
         content = {**self._standing(layout, job, standing, now), "message": words}
         if requests.read_answer(path) != content:
             requests.write_answer(path, content, durable=False)
@@ -104,9 +107,19 @@ class InboxOrigin:
             raise Rejected(found.fault)
         return self.understand(found.content)
 
+    def _final(self, layout: Layout, job: Job, answer: Answer, now: datetime) -> dict[str, Any]:
+        status = "failed" if answer.error else str(answer.facts.get("status", "done"))
+        return {
+            **self._standing(layout, job, status, now),
+            **{key: value for key, value in answer.facts.items() if key != "status"},
+            "path": answer.outputs[0] if answer.outputs else None,
+            "message": answer.error or str(answer.facts.get("message", "")),
+            "completed_at": stamp(now),
+        }
+
     def _standing(self, layout: Layout, job: Job, status: str, now: datetime) -> dict[str, Any]:
         """An answer that says no more than `status`, in the order in which people read it."""
-        known = requests.read_answer(layout.answer(self._unit(layout, job)))
+        known = requests.read_answer(self._answer_file(layout, job))
         is_same = known.get("job") == job.id and known.get("completed_at") is None
         try:
             content = requests.parse(
@@ -126,7 +139,12 @@ class InboxOrigin:
             "job": job.id,
         }
 
-    def _unit(self, layout: Layout, job: Job) -> Path:
-        """What moves when it is finished: the request, or the folder that it describes."""
+    def _answer_file(self, layout: Layout, job: Job) -> Path:
         path = layout.at(job.origin)
-        return path if path.parent == layout.inbox_of(self.inbox) else path.parent
+        folder = self._folder(layout, path)
+        return layout.answer(path) if folder is None else layout.answer(folder, is_folder=True)
+
+    def _folder(self, layout: Layout, path: Path) -> Path | None:
+        """The folder that the request at `path` describes; None for one that stands for itself."""
+        is_description = path.stem == self.folder_request and path.parent != layout.inbox_of(self.inbox)
+        return path.parent if is_description else None
