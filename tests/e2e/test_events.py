@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
+from clipd.tree import record as records
 from tests.e2e.tree import Tree, wait_until
 from tests.footage import footage
 
@@ -221,6 +225,27 @@ def test_folders_with_dots_in_their_names_are_answered_each(tree: Tree) -> None:
         ask(tree, f"{name}/event.json", event_id=f"at {name}", video_path="cam1/s1/match.mp4", start=1)
     tree.once()
     assert [answer(tree, name)["event_id"] for name in names] == [f"at {name}" for name in names]
+
+
+def test_what_is_dropped_again_after_a_kill_is_tried_again(tree: Tree) -> None:
+    video = tree.layout.source / "cam1/s1/match.mp4"
+    good = video.read_bytes()
+    video.write_bytes(b"no video")
+    os.utime(video, (0, 0))
+    ask(tree, "door.json", event_id="door", video_path="cam1/s1/match.mp4", start=1)
+    tree.once(expect=1)
+    forget_the_telling(tree, answer(tree, "door")["job"])
+    video.write_bytes(good)
+    ask(tree, "door.json", event_id="door", video_path="cam1/s1/match.mp4", start=1)
+    tree.once()
+    assert answer(tree, "door")["status"] == "done"
+
+
+def forget_the_telling(tree: Tree, job: str) -> None:
+    """As if the process had been killed before it could note that the person was told of the failure."""
+    record = records.read_record(tree.layout, job)
+    assert (record.state, record.failure_told) == ("failed", True)
+    records.write_record(tree.layout, replace(record, failure_told=False), datetime.now(UTC))
 
 
 def test_each_request_of_one_name_is_answered_though_the_next_is_dropped_with_the_answer(tree: Tree) -> None:

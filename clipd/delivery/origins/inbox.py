@@ -22,6 +22,7 @@ from clipd.errors import Rejected
 from clipd.files import atomic
 from clipd.files.walk import look
 from clipd.model.job import Job
+from clipd.tree import record as records
 from clipd.tree import request as requests
 from clipd.tree import video as videos
 from clipd.tree.layout import DONE, FAILED, Layout
@@ -63,7 +64,7 @@ class InboxOrigin:
         if self._folder(layout, path) is not None:
             found = replace(found, fault=folders.fault(path) or found.fault)
         return Wish(
-            stand=found.digest,
+            stand=self._stand(layout, job, found.digest),
             answered=f"{status.st_ino}.{status.st_mtime_ns}" if found.force else "",
             outputs=(),
             saved_at=status.st_mtime,
@@ -138,6 +139,23 @@ class InboxOrigin:
             "completed_at": None,
             "job": job.id,
         }
+
+    def _stand(self, layout: Layout, job: Job, digest: str) -> str:
+        """What the request says; and when it was dropped, where that was after a failure that nobody was yet told of.
+
+        The request that failed is still to be told, unless it was and is gone; one that says the same and was dropped
+        since is to be tried.
+        """
+        former, dropped = records.read_record(layout, job.id), self._dropped_at(layout, layout.at(job.origin))
+        is_untold = former.state == "failed" and not former.failure_told
+        if is_untold and dropped > records.recorded_at(layout, job.id):
+            return f"{digest}@{dropped}"
+        return former.stand if former.stand.partition("@")[0] == digest else digest
+
+    def _dropped_at(self, layout: Layout, path: Path) -> float:
+        """When the request was put there, also by renaming, in seconds since the epoch by the share's clock."""
+        looks = [look(one) for one in (path, self._folder(layout, path)) if one is not None]
+        return max((seen.ctime_ns / 1e9 for seen in looks if seen is not None), default=0.0)
 
     def _answer_file(self, layout: Layout, job: Job) -> Path:
         path = layout.at(job.origin)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from clipd.errors import Rejected
 from clipd.files import lease
 from clipd.intake.sources import SOURCES
 from clipd.model.job import Job
+from clipd.tree import record as records
 from clipd.tree import request as requests
 from clipd.tree.layout import Layout
+from clipd.tree.record import Record
 from tests.fake_clock import NOON
 from tests.unit.delivery.publication import a_layout
 
@@ -177,3 +181,42 @@ def test_folders_with_dots_in_their_names_have_answers_of_their_own(events: Box)
     again = [f"{name}.2" for name in names]
     assert [events.said(f"done/{name}")["event_id"] for name in (*names, *again)] == ["d0", "d1", "d2", "d3"]
     assert events.files == {f"done/{name}/event.json" for name in (*names, *again)}
+
+
+class TestAFailureNobodyWasToldOf:
+    """The process was killed between the answer and the closed record."""
+
+    @pytest.fixture(params=["door.json", "door/event.json"])
+    def name(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+    @pytest.fixture
+    def record(self, events: Box, name: str) -> Record:
+        events.drop(name, EVENT)
+        record = Record(events.job(name).id, stand=events.read(name).stand, state="failed", last_error="unreadable")
+        return records.write_record(events.layout, record, NOON)
+
+    def recorded(self, events: Box, record: Record, seconds: float) -> None:
+        """Let the record be `seconds` older, or younger, than it is."""
+        path = events.layout.record(record.job)
+        os.utime(path, (0, path.stat().st_mtime - seconds))
+
+    def test_is_told_to_the_request_that_failed(self, events: Box, name: str, record: Record) -> None:
+        self.recorded(events, record, -1)
+        assert events.read(name).stand == record.stand
+
+    @pytest.mark.parametrize("way", ["written", "moved back"])
+    def test_is_not_that_of_a_request_dropped_since(self, events: Box, name: str, record: Record, way: str) -> None:
+        self.recorded(events, record, 1)
+        events.answer(name, record.last_error)
+        if way == "written":
+            events.drop(name, EVENT)
+        else:
+            unit = name.split("/")[0]
+            (events.folder / "failed" / unit).rename(events.folder / unit)
+        again = events.read(name).stand
+        assert again != record.stand
+        records.write_record(events.layout, replace(record, stand=again, state="running"), NOON)
+        assert events.read(name).stand == again
+        events.drop(name, '{"event_id": "d1", "start": 2}')
+        assert events.read(name).stand not in (again, record.stand)
