@@ -2,7 +2,8 @@
 
 A file is staged at the destination, read back from there, compared with the receipt by size and SHA-256, and only then
 given its name; truth sheets go first, as they do in the tree. A file that is there already is replaced only where it is
-what a former publication of the same clip left there.
+what a former publication of the same clip left there; one that comes meanwhile is left alone, and judged by the next
+attempt.
 """
 
 from __future__ import annotations
@@ -46,22 +47,24 @@ def copy(
     for output in sorted(outputs, key=lambda output: output.role != "annotation"):
         former = {(o.size, o.sha256) for receipt in receipts for o in receipt.outputs if o.path == output.path}
         name = _below(layout, output)
-        if not _is_there(store, name, output, former, alive):
-            _bring(layout, name, output, store, alive)
+        there = _what_is_there(store, name, former, alive)
+        if there != (output.size, output.sha256):
+            _bring(layout, name, output, store, alive, replace=there is not None)
     return outputs
 
 
-def _is_there(store: Store, name: str, output: Output, former: set[tuple[int, str]], alive: Alive) -> bool:
+def _what_is_there(store: Store, name: str, former: set[tuple[int, str]], alive: Alive) -> tuple[int, str] | None:
+    """Which of the `former` files (size and SHA-256) has the name; None where it is free."""
     size = store.size(name)
     if size is None:
-        return False
+        return None
     found = (size, _digest(store, name, alive)) if any(size == known for known, _ in former) else (size, "")
     if found not in former:
         raise Rejected(f"{name} is there already and is another file; remove or rename it")
-    return found == (output.size, output.sha256)
+    return found
 
 
-def _bring(layout: Layout, name: str, output: Output, store: Store, alive: Alive) -> None:
+def _bring(layout: Layout, name: str, output: Output, store: Store, alive: Alive, *, replace: bool) -> None:
     for stray in list(store.strays(name)):
         store.discard(stray)
     try:
@@ -73,7 +76,8 @@ def _bring(layout: Layout, name: str, output: Output, store: Store, alive: Alive
         if store.size(staged) != output.size or _digest(store, staged, alive) != output.sha256:
             raise _Differs
         alive()
-        store.settle(staged, name)
+        if not store.settle(staged, name, replace=replace):
+            raise Temporary(f"another file came to {name} while it was being copied")
     except _Differs:
         store.discard(staged)
         raise _why_it_differs(layout, name, output) from None

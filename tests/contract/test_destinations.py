@@ -132,6 +132,22 @@ def test_a_former_file_stands_until_another_one_takes_its_place(reached: Reached
     assert reached.there() == {NAME: b"another one"}
 
 
+def test_a_file_that_came_to_the_name_stands_where_nothing_is_to_be_replaced(
+    reached: Reached, source: Path, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"somebody else's")
+    staged = reached.store.stage(NAME, source, nothing)
+    if staged == NAME:
+        assert reached.store.settle(staged, NAME, replace=False)
+        return  # it took the name when its upload ended
+    bring(reached.store, NAME, theirs)
+    assert not reached.store.settle(staged, NAME, replace=False)
+    assert reached.there() == {NAME: b"somebody else's", staged: DATA}
+    assert reached.store.settle(staged, "h264/free.mp4", replace=False)
+    assert reached.there() == {NAME: b"somebody else's", "h264/free.mp4": DATA}
+
+
 def test_a_copy_that_is_stopped_in_the_middle_leaves_what_was_there(reached: Reached, source: Path) -> None:
     before = Path(source).with_name("before")
     before.write_bytes(b"before")

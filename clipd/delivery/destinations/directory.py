@@ -67,9 +67,9 @@ class Directory:
                     temp.unlink()
         return temp.relative_to(self._folder).as_posix()
 
-    def settle(self, staged: str, name: str) -> None:
+    def settle(self, staged: str, name: str, *, replace: bool = True) -> bool:
         """By a rename."""
-        atomic.publish(self._folder / staged, self._folder / name)
+        return atomic.publish(self._folder / staged, self._folder / name, replace=replace)
 
     def discard(self, staged: str) -> None:
         """Remove it."""

@@ -77,25 +77,30 @@ class Remote:
                 self._remove(staged)
         return staged
 
-    def settle(self, staged: str, name: str) -> None:
+    def settle(self, staged: str, name: str, *, replace: bool = True) -> bool:
         """By a rename where the backend has one; else by its own copy. An object has its name already.
 
         Backends that rename only to free names (SMB) leave the name free for a moment when a file is replaced.
         """
         if staged == name:
-            return
+            return True
+        if not replace and self.size(name) is not None:
+            return False
         one, other = self._path(staged), self._path(name)
         with self._told(f"renaming {name}"):
             if type(self._files).mv is self._library.AbstractFileSystem.mv:
                 # Its own mv takes names such as `a[1].mp4` for patterns.
                 self._files.cp_file(one, other)
                 self._files.rm_file(one)
-                return
+                return True
             try:
                 self._files.mv(one, other)
             except FileExistsError:
+                if not replace:
+                    return False
                 self._files.rm_file(other)
                 self._files.mv(one, other)
+        return True
 
     def discard(self, staged: str) -> None:
         """Remove it."""

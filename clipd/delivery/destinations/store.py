@@ -29,8 +29,12 @@ class Store(Protocol):
         """
         ...
 
-    def settle(self, staged: str, name: str) -> None:
-        """Give a staged file its name, in one step where the backend can; it replaces a file of that name."""
+    def settle(self, staged: str, name: str, *, replace: bool = True) -> bool:
+        """Give a staged file its name, in one step where the backend can.
+
+        Returns False, with nothing moved, when `replace` is False and something has that name. A backend that cannot
+        tell in the same step looks right before.
+        """
         ...
 
     def discard(self, staged: str) -> None:

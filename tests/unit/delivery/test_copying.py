@@ -85,6 +85,19 @@ def test_another_file_is_never_replaced(archive: Archive, theirs: bytes) -> None
     assert archive.files == {VIDEO: theirs}
 
 
+def test_a_file_that_comes_to_the_name_meanwhile_stays(archive: Archive) -> None:
+    receipt = publish(archive.layout, mp4=b"own")
+
+    def alive() -> None:
+        (archive.folder / VIDEO).write_bytes(b"theirs")
+
+    with pytest.raises(Temporary, match="while it was being copied"):
+        archive.copy(receipt, alive=alive)
+    assert archive.files == {VIDEO: b"theirs"}
+    with pytest.raises(Rejected, match="another file"):
+        archive.copy(receipt)
+
+
 def test_a_copy_that_is_damaged_on_the_way_never_gets_its_name(archive: Archive) -> None:
     receipt = publish(archive.layout, mp4=BIG)
 
