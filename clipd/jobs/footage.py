@@ -17,7 +17,7 @@ from clipd.media.door import Limits
 from clipd.media.encode import Picture
 from clipd.media.index import FrameIndex
 from clipd.media.picture import CROPPABLE, Reshaper
-from clipd.media.probe import SourceInfo, probe
+from clipd.media.probe import NotReady, SourceInfo, probe
 from clipd.model.timespan import FrameSpan, Span
 
 Progress = Callable[[int], None]
@@ -129,11 +129,22 @@ def open_footage(path: Path, span: Span, limits: Limits, cache: Path | None, pro
     """Probes and indexes the file at `path`.
 
     Raises:
-        Rejected: the file does not hold `span`. MediaError: it cannot be read.
+        Rejected: the file does not hold `span`. NotReady: nor does it hold all that it promises. MediaError: it cannot
+            be read.
     """
     info = probe(path, limits)
     index = frame_index.load(path, info, limits, cache, progress=progress)
-    return Footage(path, info, index, index.span(span))
+    try:
+        return Footage(path, info, index, index.span(span))
+    except Rejected as error:
+        if not info.missing_bytes:
+            raise
+        raise NotReady(f"{error}; {path.name} {cut_off(info)}") from error
+
+
+def cut_off(info: SourceInfo) -> str:
+    """That the file of `info` does not hold all that it promises, in words."""
+    return f"ends {info.missing_bytes:,} bytes early: it has not arrived whole, or was never finished"
 
 
 def reopen_footage(footage: Footage, span: Span, limits: Limits, cache: Path | None, progress: Progress) -> Footage:

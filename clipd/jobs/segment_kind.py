@@ -15,9 +15,11 @@ from clipd.files.walk import look
 from clipd.jobs import analysis
 from clipd.jobs.analysis import Settings, Written, overlaid
 from clipd.jobs.context import Context
+from clipd.jobs.footage import cut_off
 from clipd.jobs.hashing import hashed
 from clipd.jobs.kind import Prepared, Result
 from clipd.media.door import Limits
+from clipd.media.probe import NotReady, NoVideo, probe
 from clipd.model.artifact import Artifact, Role
 from clipd.model.job import Job
 from clipd.tree.layout import Layout, Place
@@ -58,6 +60,8 @@ class SegmentKind:
         if (same := _known(film, sha256, context)) is not None:
             words = f"the same video is there already: {same}; nothing was done again"
             return Result((), {}, facts={"message": words, "there": same})
+        if film.filed != context.source:
+            _require_whole(context)
         found = analysis.analyse(
             context.source, film.settings, context.limits, context.cache, context.threads, context.checkpoint
         )
@@ -108,6 +112,20 @@ def _known(film: Film, sha256: str, context: Context) -> str | None:
     if not there.is_relative_to(film.layout.source) or look(there) is None:
         return None
     return path if identify(there, context.cache, context.checkpoint).sha256 == sha256 else None
+
+
+def _require_whole(context: Context) -> None:
+    """A video that is filed is done with: nobody would copy the rest of it over what lies in the source tree.
+
+    Raises:
+        NotReady: it does not hold all that it promises.
+    """
+    try:
+        info = probe(context.source, context.limits)
+    except NoVideo:
+        return
+    if info.missing_bytes:
+        raise NotReady(f"{context.source.name} {cut_off(info)}; copy it into the inbox again")
 
 
 def _taken(path: str) -> str:

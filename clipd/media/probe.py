@@ -37,6 +37,9 @@ HDR_SIDE_DATA = {
 }
 """Our names for the side data of a frame that describe high dynamic range."""
 
+_EBML = b"\x1a\x45\xdf\xa3"
+_SEGMENT = b"\x18\x53\x80\x67"
+
 PACKETS_TRIED = 3000
 """How many packets may pass before the first frame: recordings start in the middle of long groups of pictures."""
 
@@ -103,7 +106,8 @@ class AudioTrack:
 class SourceInfo:
     """What a file holds.
 
-    `duration`, in seconds, is the container's claim; `notes` say what was met, for the truth sheet.
+    `duration`, in seconds, is the container's claim; `missing_bytes` are those that it promises beyond the file's end;
+    `notes` say what was met, for the truth sheet.
     """
 
     path: Path
@@ -113,6 +117,7 @@ class SourceInfo:
     video_tracks: int
     audio: tuple[AudioTrack, ...]
     other_tracks: tuple[str, ...]
+    missing_bytes: int
     notes: tuple[str, ...]
 
 
@@ -155,6 +160,7 @@ def _describe(path: Path, container: av.container.InputContainer, limits: Limits
     _check_size(path, frame.width, frame.height, limits)
     video = _video_track(chosen, frame)
     audio = tuple(_audio_track(stream) for stream in container.streams.audio if stream.codec_context is not None)
+    missing = _missing_bytes(path)
     described = {video.index, *(track.index for track in audio), *(stream.index for stream in moving)}
     return SourceInfo(
         path=path,
@@ -164,7 +170,8 @@ def _describe(path: Path, container: av.container.InputContainer, limits: Limits
         video_tracks=len(moving),
         audio=audio,
         other_tracks=tuple(_name(stream) for stream in container.streams if stream.index not in described),
-        notes=tuple(_notes(path, video, moving, frame)),
+        missing_bytes=missing,
+        notes=tuple(_notes(video, moving, frame, missing)),
     )
 
 
@@ -246,7 +253,7 @@ def _name(stream: av.stream.Stream) -> str:
 
 
 def _notes(
-    path: Path, video: VideoTrack, moving: list[av.video.stream.VideoStream], frame: av.VideoFrame
+    video: VideoTrack, moving: list[av.video.stream.VideoStream], frame: av.VideoFrame, missing: int
 ) -> Iterator[str]:
     if len(moving) > 1:
         others = ", ".join(f"{stream.index} ({stream.width}x{stream.height})" for stream in moving)
@@ -260,7 +267,6 @@ def _notes(
         yield "the display matrix asks for a turn that is no multiple of 90 degrees; the picture stays as coded"
     if video.hdr:
         yield f"HDR: {', '.join(video.hdr)}"
-    missing = _missing_bytes(path)
     if missing:
         yield f"the file ends {missing} bytes early"
 
@@ -278,16 +284,45 @@ def _unfinished(path: Path) -> str | None:
         return "has no index (moov) yet"
     if boxes and boxes[-1][1] > path.stat().st_size:
         return "is cut off"
-    if len(head) < 4096 and head.startswith((b"\x1a\x45\xdf\xa3", b"RIFF", b"FLV", b"OggS", b"GIF8", b"\x47")):
+    if len(head) < 4096 and head.startswith((_EBML, b"RIFF", b"FLV", b"OggS", b"GIF8", b"\x47")):
         return "has only the beginning of a header"
     return None
 
 
 def _missing_bytes(path: Path) -> int:
-    """How many bytes the boxes of a QuickTime or MP4 file promise beyond its end; 0 for other files."""
+    """How many bytes an MP4, QuickTime or Matroska file promises beyond its end; 0 for other files."""
     with open(open_regular(path), "rb") as file:  # noqa: PTH123 - it is a descriptor
         boxes = list(_boxes(file))
-    return max(0, boxes[-1][1] - path.stat().st_size) if boxes else 0
+        end = boxes[-1][1] if boxes else _segment_end(file)
+    return max(0, end - path.stat().st_size)
+
+
+def _segment_end(file: BinaryIO) -> int:
+    """Where the segment of a Matroska or WebM file ends; 0 where that is not said, or for any other file.
+
+    RFC 8794: after its ID an element has its length, a number whose first set bit tells of how many bytes it is; with
+    all other bits set, the length is unknown.
+    """
+    file.seek(0)
+    head = file.read(4096)
+    if not head.startswith(_EBML):
+        return 0
+    after, size = _length(head, len(_EBML))
+    at = after + size
+    if not head.startswith(_SEGMENT, at):
+        return 0
+    after, size = _length(head, at + len(_SEGMENT))
+    return after + size if size else 0
+
+
+def _length(data: bytes, at: int) -> tuple[int, int]:
+    """The offset after the length at `at`, and the length; 0 for an unknown one."""
+    first = data[at] if at < len(data) else 0
+    width = 9 - first.bit_length()
+    if width > 8:
+        return at, 0
+    value = int.from_bytes(data[at : at + width], "big") & ((1 << 7 * width) - 1)
+    return at + width, 0 if value == (1 << 7 * width) - 1 else value
 
 
 def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:

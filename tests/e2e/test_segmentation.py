@@ -153,6 +153,19 @@ def test_no_film_is_lost_though_the_next_of_its_name_is_dropped_as_soon_as_done_
             assert (video.parent / "failed/match.mp4").read_bytes() == films[1].read_bytes()
 
 
+def test_a_video_that_has_not_arrived_whole_is_waited_for_and_never_filed(tree: Tree) -> None:
+    whole = make(tree.root / "whole.mp4", count=60, container_options={"movflags": "faststart"})
+    video = drop(tree, whole, "match.mp4")
+    video.write_bytes(whole.read_bytes()[:-500])
+    with tree.daemon():
+        wait_until(lambda: b'"status": "waiting"' in content(video.with_name("match.status.json")), "it to wait")
+        assert "ends 500 bytes early" in str(answer(tree, "match")["message"])
+        assert not (tree.layout.source / "cam1/s1/match.mp4").exists()
+        shutil.copyfile(whole, video)
+        wait_until(lambda: answer(tree, "match")["status"] == "done", "the whole video to be filed")
+    assert (tree.layout.source / "cam1/s1/match.mp4").read_bytes() == whole.read_bytes()
+
+
 def content(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -152,11 +152,21 @@ def test_rubbish_is_an_error_not_a_file_to_wait_for(tmp_path: Path) -> None:
     assert not isinstance(caught.value, NotReady)
 
 
-def test_a_file_that_ends_early_says_so(tmp_path: Path) -> None:
-    path = make(tmp_path / "early.mp4", count=60, container_options={"movflags": "faststart"})
+@pytest.mark.parametrize("name", ["early.mp4", "early.mkv"])
+def test_a_file_that_ends_early_says_so(tmp_path: Path, name: str) -> None:
+    path = make(tmp_path / name, count=60, container_options={"movflags": "faststart"} if name.endswith("mp4") else {})
     whole = path.read_bytes()
+    assert probe(path, LIMITS).missing_bytes == 0
     path.write_bytes(whole[:-500])
+    assert probe(path, LIMITS).missing_bytes == 500
     assert "the file ends 500 bytes early" in probe(path, LIMITS).notes
+
+
+def test_a_whole_real_file_is_not_taken_to_end_early() -> None:
+    folder = footage("mdn_friday.mp4").parent
+    films = [path for path in sorted(folder.iterdir()) if path.suffix in (".mp4", ".webm", ".mkv", ".mov")]
+    assert len(films) >= 5
+    assert [film.name for film in films if probe(film, LIMITS).missing_bytes] == []
 
 
 def test_pictures_larger_than_allowed_are_refused(tmp_path: Path) -> None:
