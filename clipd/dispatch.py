@@ -42,6 +42,7 @@ whether that attempt was stopped by us. Raises `Deferred` when no worker can be 
 class Held:
     """A job that waits: why, and until when (monotonic seconds)."""
 
+    job: str
     why: str
     until: float
     settled: bool = False
@@ -63,7 +64,8 @@ class Dispatch:
         self._scan, self._layout, self._clock, self._submit = scan, layout, clock, submit
         self._lost: set[str] = set()
         """Those of them that the executor did not know any more at the last `tidy`."""
-        self._held: dict[str, Held] = {}
+        self._held: dict[tuple[str, str, str], Held] = {}
+        """By the wish as it was when it had to wait: what somebody changed meanwhile does not wait for the old one."""
         self._due_at, self._handed_at = 0.0, -1
         self._last_words: dict[str, str] = {}
         self._halted: set[str] = set()
@@ -87,8 +89,8 @@ class Dispatch:
     @property
     def is_through(self) -> bool:
         """Does every job wait for something that a single pass cannot wait for?"""
-        ours = (job.id for job in self._scan.jobs if self.is_ours(job))
-        return all(job in self._held and self._held[job].settled for job in ours)
+        ours = (job.wish for job in self._scan.jobs if self.is_ours(job))
+        return all(wish in self._held and self._held[wish].settled for wish in ours)
 
     def is_ours(self, job: Job) -> bool:
         """Does this daemon serve the camera of `job`?"""
@@ -114,7 +116,7 @@ class Dispatch:
         until = [math.inf]
         for job in self._scan.jobs:
             if job.id not in self.out and self.is_ours(job):
-                held = self._held.get(job.id)
+                held = self._held.get(job.wish)
                 if held is None or held.until <= now:
                     due.append(job)
                 else:
@@ -125,7 +127,7 @@ class Dispatch:
                 self._start(job, now)
             except ClipdError as error:
                 wait = self.config.retry.deferred_wait_seconds
-                self._held[job.id] = Held(str(error), now + wait, settled=True)
+                self._held[job.wish] = Held(job.id, str(error), now + wait, settled=True)
 
     def halt(self, job: Job) -> None:
         """Its attempt is stopped by us, and counts for nothing."""
@@ -151,7 +153,7 @@ class Dispatch:
         if outcome.verdict is Verdict.DEFERRED and self._waiters.has_news(job):
             wait = 0.0
         passing = outcome.verdict in (Verdict.DEFERRED, Verdict.BUSY)
-        self._held[job.id] = Held(outcome.message, now + wait, settled=passing)
+        self._held[job.wish] = Held(job.id, outcome.message, now + wait, settled=passing)
         self._due_at = 0.0
         return outcome
 
@@ -161,8 +163,8 @@ class Dispatch:
 
     def let_go(self, jobs: Iterable[str]) -> None:
         """These need not wait any more."""
-        for job in jobs:
-            self._held.pop(job, None)
+        free = set(jobs)
+        self._held = {wish: held for wish, held in self._held.items() if held.job not in free}
         self._due_at = 0.0
 
     def tidy(self, running: set[str]) -> None:
@@ -172,8 +174,9 @@ class Dispatch:
             self.out -= still_lost
             self._due_at = 0.0
         self._lost = self.out - running
-        wanted = {job.id for job in self._scan.jobs}
-        self._held = {job: held for job, held in self._held.items() if job in wanted}
+        wishes = {job.wish for job in self._scan.jobs}
+        wanted = {job for job, *_ in wishes}
+        self._held = {wish: held for wish, held in self._held.items() if wish in wishes}
         self._pending &= wanted
         self._waiters.forget(wanted | self.out)
 
@@ -185,7 +188,7 @@ class Dispatch:
             gate: why nothing may start, or "".
             trouble: why the executor can begin nothing, or "".
         """
-        held, now = self._held.get(job.id), self._clock.monotonic()
+        held, now = self._held.get(job.wish), self._clock.monotonic()
         if held is None or (gate and held.until <= now):
             return gate or trouble, None
         return held.why, max(0.0, held.until - now)
@@ -203,7 +206,7 @@ class Dispatch:
         self._next_pending = now + PENDING_SECONDS
         wall, is_through = self._clock.now(), True
         for job in self._scan.jobs:
-            if job.kind in UNTOLD or job.id in self._pending or job.id in self.out or job.id in self._held:
+            if job.kind in UNTOLD or job.id in self._pending or job.id in self.out or job.wish in self._held:
                 continue
             if not self.is_ours(job):
                 continue
@@ -221,17 +224,17 @@ class Dispatch:
         claim = self._layout.claim(job.id)
         patience = lease.TAKE_OVER_PATIENCE_SECONDS
         if lease.seems_held(claim):
-            held = self._held.get(job.id)
+            held = self._held.get(job.wish)
             sighting = lease.heartbeat(claim)
             silence = lease.silence_seconds(claim, self.config.claims)
             if held is None or held.sighting != sighting:
-                self._held[job.id] = self._held_elsewhere(job, silence, sighting, now, is_news=held is None)
+                self._held[job.wish] = self._held_elsewhere(job, silence, sighting, now, is_news=held is None)
                 return
             if now - held.since < silence:
                 held.until = now + 1.0
                 return
             patience = silence * 1.5
-        self._held.pop(job.id, None)
+        self._held.pop(job.wish, None)
         self._pending.discard(job.id)
         self._waiters.begun(job)
         self.taken += 1
@@ -249,7 +252,7 @@ class Dispatch:
             why += f", whose claims.lease_seconds is longer: should it be gone, that shows after {silence:g} s"
             if is_news:
                 logger.bind(job=job.id).warning("{}: {}", job.name, why)
-        return Held(why, now + 1.0, settled=True, sighting=sighting, since=now)
+        return Held(job.id, why, now + 1.0, settled=True, sighting=sighting, since=now)
 
     def _tell_one_pending(self, job: Job, gate: str) -> None:
         self._pending.add(job.id)

@@ -88,6 +88,7 @@ def job_of(layout: Layout, path: Path, entry: sidecar.Entry, written: datetime) 
         priority=_priority(entry),
         requested_at=_requested_at(entry, written),
         position=entry.index,
+        stand=sidecar.stand(entry),
     )
 
 

@@ -25,6 +25,13 @@ class Job:
     requested_at: datetime
     position: int = 0
     """Its place among the wishes of its origin."""
+    stand: str = ""
+    """A hash of the wish as it stood when it was read; "" where the key says all of it."""
+
+    @property
+    def wish(self) -> tuple[str, str, str]:
+        """What is asked for: another one when somebody changes it, where the id stays."""
+        return self.id, self.key, self.stand
 
     @property
     def order(self) -> tuple[int, datetime, str, int]:

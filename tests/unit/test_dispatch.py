@@ -102,6 +102,51 @@ def test_what_is_deferred_waits_with_its_reason_and_its_time(desk: Desk) -> None
     assert desk.hand_out() == ["one"]
 
 
+def test_a_corrected_wish_waits_no_longer_and_one_that_was_only_read_again_does(desk: Desk) -> None:
+    one = replace(job("one"), stand="wrong")
+    desk.asked.ask(one)
+    desk.hand_out()
+    desk.end(one, Outcome(Verdict.DEFERRED, "not recorded yet", again_in_seconds=3600.0))
+    desk.asked.jobs = []
+    desk.asked.ask(replace(one, requested_at=NOON, position=3))
+    desk.dispatch.tidy(GONE)
+    assert desk.hand_out() == []
+    corrected = replace(one, stand="right")
+    desk.asked.jobs = []
+    desk.asked.ask(corrected)
+    assert desk.dispatch.why_waiting(corrected, "", "") == ("", None)
+    assert not desk.dispatch.is_through
+    assert desk.hand_out() == ["one"]
+    desk.end(corrected, Outcome(Verdict.DEFERRED, "not recorded yet", again_in_seconds=60.0))
+    assert desk.hand_out() == []
+    desk.dispatch.tidy(GONE)
+    assert desk.dispatch.held == 1
+
+
+def test_a_wish_that_is_corrected_while_it_is_worked_on_does_not_wait_for_the_old_one(desk: Desk) -> None:
+    one = replace(job("one"), stand="wrong")
+    desk.asked.ask(one)
+    desk.hand_out()
+    desk.asked.jobs = []
+    desk.asked.ask(replace(one, stand="right"))
+    assert desk.hand_out() == []
+    desk.end(one, Outcome(Verdict.RETRY, "no video", again_in_seconds=60.0))
+    assert desk.hand_out() == ["one"]
+
+
+def test_two_files_that_ask_for_the_same_job_each_keep_their_own_wait(desk: Desk) -> None:
+    first, second = (replace(job("one"), origin=f"{name}.json", stand=name) for name in ("a", "b"))
+    desk.asked.ask(first)
+    desk.hand_out()
+    desk.end(first, Outcome(Verdict.DEFERRED, "not recorded yet", again_in_seconds=60.0))
+    desk.asked.ask(second)
+    assert desk.hand_out() == ["one"]
+    desk.end(second, Outcome(Verdict.DEFERRED, "not recorded yet", again_in_seconds=60.0))
+    assert desk.hand_out() == []
+    desk.dispatch.let_go(["one"])
+    assert desk.dispatch.held == 0
+
+
 def test_what_fails_for_now_is_nothing_that_a_single_pass_is_through_with(desk: Desk) -> None:
     one = job("one")
     desk.asked.ask(one)

@@ -54,6 +54,7 @@ class Requests:
             session=UNNAMED,
             priority=priority if isinstance(priority, int) else 0,
             requested_at=written_at(seen),
+            stand=found.digest,
         ),))  # fmt: skip
 
     def refused(self, layout: Layout, path: Path, error: ClipdError) -> Admission:

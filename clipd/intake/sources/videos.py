@@ -77,4 +77,5 @@ def job_of(layout: Layout, path: Path) -> Job:
         session=place.session,
         priority=0,
         requested_at=written_at(os.lstat(path)),
+        stand=signature(path),
     )

@@ -44,8 +44,9 @@ def test_a_clip_marked_process_is_a_job_that_says_where_it_came_from(layout: Lay
     origin = "data/prept/_configs/cam1/s1/match_clips.json"
     (job,) = jobs(layout, clip("a", id="7f", name="goal 1", priority=3))
     assert job == Job(
-        job_id("clip", origin, "id:7f"), "clip", origin, "id:7f", "match / goal 1", "cam1", "s1", 3, NOON, job.position
-    )
+        job_id("clip", origin, "id:7f"), "clip", origin, "id:7f", "match / goal 1", "cam1", "s1", 3, NOON, job.position,
+        job.stand,
+    )  # fmt: skip
 
 
 def test_only_process_asks_for_work_in_any_case(layout: Layout) -> None:
@@ -80,6 +81,18 @@ def test_the_id_depends_on_the_file_and_the_clip_and_on_nothing_else(layout: Lay
     assert before.id == next(job.id for job in after if job.key == "id:a")
     (moved,) = jobs(layout, clip("a"), name="cam2/s1/match_clips.json")
     assert moved.id != before.id
+
+
+def test_the_wish_is_another_one_when_its_clip_was_changed_and_not_when_others_of_the_file_were(
+    layout: Layout,
+) -> None:
+    (before,) = jobs(layout, clip("a"), clip("b", status="Draft"))
+    answered = clip("b", status="Complete", export_path=["x.mp4"], modified_at="2026-05-01T12:00:00Z")
+    (after,) = jobs(layout, answered, clip("a"), written=NOON + timedelta(minutes=1))
+    (changed,) = jobs(layout, answered, clip("a", end_frame=10))
+    assert after.wish == before.wish
+    assert changed.id == before.id
+    assert changed.wish != before.wish
 
 
 def test_the_id_is_the_same_wherever_the_tree_is_mounted(tmp_path: Path) -> None:
