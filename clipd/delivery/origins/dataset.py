@@ -55,12 +55,11 @@ class DatasetOrigin:
         )
 
     def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
-        """Say how many rows there are; or that there is nothing to work on, and move the table away."""
+        """Nothing: the jobs of the plan tell how they do. Or that there is no work in it, and move the table away."""
         file, wish = datasets.read(layout.at(job.origin)), self.read(layout, job)
         if file is None or wish is None:
             return _vanished(layout, job)
         if answer.error is None:
-            _tell_counts(layout, job, at.now)
             return WriteBack("written", "")
         if not at.still(wish):
             return CHANGED
@@ -101,12 +100,14 @@ class RowsOrigin:
         if not at.still(wish):
             return CHANGED
         _, plan, number = found
+        # Told before it is marked: once the last shard is, another worker may put the results together and say so.
         if answer.error is None:
             processed, failed = int(answer.facts["processed"]), int(answer.facts["failed"])
+            _tell_counts(layout, job, at.now, more=(processed, failed))
             mark_ended(layout, job.origin, plan.run, number, processed, failed)
         else:
+            _tell_counts(layout, job, at.now)
             mark_lost(layout, job.origin, plan.run, number, answer.error)
-        _tell_counts(layout, job, at.now)
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
@@ -194,17 +195,26 @@ def _vanished(layout: Layout, job: Job) -> WriteBack:
     return CHANGED
 
 
-def _tell_counts(layout: Layout, job: Job, now: datetime, standing: Standing = "processing", words: str = "") -> None:
+def _tell_counts(
+    layout: Layout,
+    job: Job,
+    now: datetime,
+    standing: Standing = "processing",
+    words: str = "",
+    more: tuple[int, int] = (0, 0),
+) -> None:
+    """Say how many rows have ended, with `more` that are not marked yet: processed and failed ones."""
     plan = read_plan(layout, job.origin)
     if plan is None:
         return
     state = ended(layout, job.origin, plan.run)
+    processed, failed = state.processed + more[0], state.failed + more[1]
     says = {
         "status": standing,
-        "message": words or f"{state.processed + state.failed} of {plan.rows} rows have ended",
+        "message": words or f"{processed + failed} of {plan.rows} rows have ended",
         "rows": plan.rows,
-        "processed": state.processed,
-        "failed": state.failed,
+        "processed": processed,
+        "failed": failed,
     }
     _tell(layout, job, says, now)
 

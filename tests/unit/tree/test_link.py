@@ -82,7 +82,7 @@ def test_answers_are_no_links() -> None:
 def test_notes_say_what_is_answered(tmp_path: Path) -> None:
     layout = laid_out(tmp_path)
     assert link.read_note(layout, "j") == {}
-    link.write_note(layout, "j", {"status": "done", "path": "a"})
+    link.write_note(layout, "data/inbox/links/a.txt", "j", {"status": "done", "path": "a"})
     assert not link.is_answered(layout, "j")
-    link.write_note(layout, "j", {"status": "done", "completed_at": "now"})
+    link.write_note(layout, "data/inbox/links/a.txt", "j", {"status": "done", "completed_at": "now"})
     assert link.is_answered(layout, "j")

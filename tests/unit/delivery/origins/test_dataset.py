@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from clipd.datasets.folder import OutputFolder
 from clipd.datasets.row import Columns
 from clipd.delivery import departure
 from clipd.delivery.origins import Answer, Occasion
-from clipd.delivery.origins.dataset import ResultsOrigin
+from clipd.delivery.origins.dataset import ResultsOrigin, RowsOrigin
 from clipd.files import lease
 from clipd.intake.sources.datasets import Datasets
 from clipd.jobs.clip import Settings
@@ -22,10 +24,13 @@ from clipd.jobs.rows.run import Dataset
 from clipd.media.door import Limits
 from clipd.model.job import Job
 from clipd.tree import dataset as datasets
+from clipd.tree import request as requests
 from clipd.tree.layout import Layout
 from tests.crash.child import swept
 from tests.fake_clock import NOON
 from tests.unit.delivery.publication import a_layout
+
+AT = Occasion(still=lambda _: True, claims=lease.Settings(), now=NOON, settle=lambda _: None)
 
 
 class Stop(BaseException):
@@ -33,7 +38,7 @@ class Stop(BaseException):
 
 
 class Box:
-    """An inbox with a table and a note, whose only row has ended."""
+    """An inbox with a table of one row, its note and its plan."""
 
     def __init__(self, root: Path) -> None:
         self.layout: Layout = a_layout(root)
@@ -42,6 +47,8 @@ class Box:
         self.drop("a.mp4")
         self.note.write_text("process: metadata\n")
         self.plan = self.planned()
+
+    def end_rows(self) -> None:
         plans.mark_ended(self.layout, self.origin, self.plan.run, 0, 1, 0)
 
     @property
@@ -69,12 +76,16 @@ class Box:
     @property
     def job(self) -> Job:
         (job,) = Datasets().admit(self.layout, self.table).jobs
-        assert job.kind == "results"
         return job
 
     def answer(self) -> None:
-        at = Occasion(still=lambda _: True, claims=lease.Settings(), now=NOON, settle=lambda _: None)
-        ResultsOrigin().answer(self.layout, self.job, Answer(facts={"status": "done"}), at)
+        self.end_rows()
+        assert self.job.kind == "results"
+        ResultsOrigin().answer(self.layout, self.job, Answer(facts={"status": "done"}), AT)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        return requests.read_answer(self.layout.answer(self.table))
 
 
 @pytest.fixture
@@ -109,6 +120,7 @@ def test_the_note_that_a_kill_left_behind_does_not_describe_the_next_table(
 
 
 def test_the_plan_of_the_next_table_stays(box: Box) -> None:
+    box.end_rows()
     former, job = box.plan, box.job
     box.drop("b.mp4")
     later = box.planned()
@@ -116,3 +128,20 @@ def test_the_plan_of_the_next_table_stays(box: Box) -> None:
     assert plans.read_plan(box.layout, box.origin) == later
     plans.forget(box.layout, job.origin, later.run)
     assert plans.read_plan(box.layout, box.origin) is None
+
+
+def test_a_count_never_comes_after_the_results(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, job = requests.write_answer, box.job
+    assert job.kind == "rows"
+
+    def late(path: Path, content: Mapping[str, Any], *, durable: bool = True) -> None:
+        monkeypatch.undo()
+        if not Datasets().admit(box.layout, box.table).jobs or box.job.kind == "results":
+            box.answer()
+        write(path, content, durable=durable)
+
+    monkeypatch.setattr(requests, "write_answer", late)
+    RowsOrigin().answer(box.layout, job, Answer(facts={"processed": 1, "failed": 0}), AT)
+    assert (box.said["processed"], box.said["completed_at"]) == (1, None)
+    box.answer()
+    assert box.said["completed_at"] is not None
