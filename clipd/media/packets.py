@@ -321,12 +321,12 @@ class _Reading:
         if packet.pts is None:
             raise CannotCopy(f"{path.name}: packets carry no presentation times ({listed.codec})")
         if track == 0:
-            if not self._is_frame(packet, data, path):
+            content = self._content(packet, data, path)
+            if content is Content.NOTHING:
                 return True
-            if self._length is not None and self.zero is not None and packet.pts - self.zero >= self._length:
-                self._past += 1
-                if self._past > 2 * REORDERED:
-                    return False
+            if self._is_past(packet.pts):
+                return False
+            self._note_frame(packet, data, content)
         elif listed.form.has_adts and listed.config is None:
             listed.config = audio_config(data)
         number = len(listed.pts)
@@ -339,24 +339,36 @@ class _Reading:
             self.held.append(Parcel(track, number, data, packet.is_keyframe))
         return True
 
-    def _is_frame(self, packet: Packet[Stream], data: bytes, path: Path) -> bool:
-        """Is there a frame in this packet? Notes parameter sets, what is damaged, and where decoding can start."""
+    def _content(self, packet: Packet[Stream], data: bytes, path: Path) -> Content:
+        """What is in this packet of the video. Notes its parameter sets, which may stand in one of their own."""
         video, view = self.video, memoryview(data)
         content = bitstream.content(video.codec, view, video.extradata)
         if packet.is_keyframe:
             self.sets |= sets_in(video.codec, view, video.form.length_size)
-        if content is Content.NOTHING:
-            if video.codec not in SETS:
-                raise CannotCopy(f"{path.name}: some {video.codec} packets are never shown; copying would count them")
-            return False
+        if content is Content.NOTHING and video.codec not in SETS:
+            raise CannotCopy(f"{path.name}: some {video.codec} packets are never shown; copying would count them")
+        return content
+
+    def _is_past(self, pts: int) -> bool:
+        """Are so many frames shown after the slice's end that no later packet can be shown before it?"""
+        if self._length is not None and self.zero is not None and pts - self.zero >= self._length:
+            self._past += 1
+        return self._past > 2 * REORDERED
+
+    def _note_frame(self, packet: Packet[Stream], data: bytes, content: Content) -> None:
+        """Notes of the frame that is listed next whether it is damaged, and whether decoding can start with it."""
+        video = self.video
         if packet.is_corrupt or content is Content.DAMAGED:
             video.damaged.append(len(video.pts))
         # What an edit list hides may be needed to decode what it shows, but must not be seen: no start.
-        elif packet.is_keyframe and not packet.is_discard and bitstream.is_sync(video.codec, view, video.extradata):
+        elif (
+            packet.is_keyframe
+            and not packet.is_discard
+            and bitstream.is_sync(video.codec, memoryview(data), video.extradata)
+        ):
             video.sync.append(len(video.pts))
             if self.zero is None:
                 self.zero = packet.pts
-        return True
 
 
 def _is_empty(video: TrackList, data: bytes) -> bool:

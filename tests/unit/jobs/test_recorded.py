@@ -148,3 +148,21 @@ def test_recordings_of_containers_without_a_clock_of_their_own_meet_to_the_frame
     record(tmp_path, 0, 5, 10, suffix=".ts")
     assert shown(made(tmp_path, 2, 13)) == (2, 13)
     assert frames(tmp_path) == original[20:130]
+
+
+@pytest.mark.parametrize("delivery", ["auto", "exact"])
+def test_a_period_may_end_at_any_frame_of_a_group(tmp_path: Path, delivery: Delivery) -> None:
+    group = 10
+    film = tmp_path / "recordings" / named(0)
+    film.parent.mkdir(parents=True)
+    make(film, count=120, rate=10, options={"bf": "3", "b_strategy": "0"}, gop_size=group)
+    for last in range(20, 20 + 2 * group):
+        again = tmp_path / str(last)
+        again.mkdir()
+        (again / "recordings").symlink_to(film.parent.parent)
+        result = made(again, 1.5, last / 10, delivery)
+        first = 1.0 if delivery == "auto" else 1.5
+        assert shown(result)[0] == first
+        assert shown(result)[1] >= last / 10
+        assert len(frames(again)) == sum(part.frames for part in result.shown)
+        assert not result.gaps

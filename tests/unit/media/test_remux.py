@@ -333,3 +333,26 @@ def test_real_footage_is_the_same_after_copying(name: str, track: int, tmp_path:
     with av.open(str(output)) as copied, av.open(str(source)) as original:
         rotations = [next(container.decode(video=0)).rotation for container in (copied, original)]
         assert rotations[0] == rotations[1]
+
+
+@pytest.mark.parametrize("options", [{}, {"x264-params": "open-gop=1"}], ids=["closed", "open"])
+def test_a_span_may_end_at_any_frame_of_a_group(options: dict[str, str], tmp_path: Path) -> None:
+    group = 12
+    film = beep_film(tmp_path / "film.mp4", seconds=6, gop=group, options={"bf": "3", "sc_threshold": "0"} | options)
+    whole = decoded_from_the_start(film, 0)
+    for last in range(20, 20 + 2 * group):
+        output = tmp_path / f"{last}.mp4"
+        joined = join([Slice(film, Fraction(0), 18 * FRAME, last * FRAME)], output)
+        assert joined.slices[0].sync[0] == 12 * FRAME
+        assert joined.end >= last * FRAME
+        assert decoded_from_the_start(output, 0) == whole[12 : 12 + joined.frames]
+
+
+def test_a_span_of_real_footage_may_end_at_any_frame_of_a_group(tmp_path: Path) -> None:
+    film, group, frame = footage("intel_car-detection.mp4"), 60, Fraction(2, 25)
+    whole = decoded_from_the_start(film, 0)
+    for last in range(121, 121 + group):
+        output = tmp_path / f"{last}.mp4"
+        joined = join([Slice(film, Fraction(0), (last - 1) * frame, last * frame)], output)
+        assert joined.end == last * frame
+        assert decoded_from_the_start(output, 0) == whole[last - joined.frames : last]
