@@ -257,9 +257,12 @@ class Dispatch:
     def _tell_one_pending(self, job: Job, gate: str) -> None:
         self._pending.add(job.id)
         try:
-            # What another machine finished since the last look must not be called pending.
-            if ORIGINS[job.kind].read(self._layout, job) is not None:
-                words = gate or "waiting for its turn"
-                ORIGINS[job.kind].tell(self._layout, job, "pending", words, self._clock.now())
+            # Under its claim: whoever answers it holds that, and a final answer must not be called pending.
+            with lease.claimed(self._layout.claim(job.id), self.config.claims, wait_seconds=0.0):
+                if ORIGINS[job.kind].read(self._layout, job) is not None:
+                    words = gate or "waiting for its turn"
+                    ORIGINS[job.kind].tell(self._layout, job, "pending", words, self._clock.now())
+        except lease.Taken:
+            self._pending.discard(job.id)
         except ClipdError as error:
             logger.bind(job=job.id).debug("{}: not told that it is pending: {}", job.name, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +15,10 @@ from clipd.config import Config
 from clipd.dispatch import Dispatch
 from clipd.errors import Deferred
 from clipd.files import lease
+from clipd.intake.sources.requests import Requests
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
+from clipd.tree import request
 from clipd.worker.pool import Ended
 from tests.fake_clock import NOON, FakeClock
 from tests.place import laid_out
@@ -204,6 +207,38 @@ def test_a_claim_of_somebody_else_is_waited_for(desk: Desk) -> None:
         assert desk.dispatch.is_through
     desk.clock.pass_(1.0)
     assert desk.hand_out() == ["one"]
+
+
+def test_a_request_is_called_pending_only_by_who_holds_its_claim(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = desk.layout.inbox_of("events") / "door.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"event_id": "door", "video_path": "a.mp4", "start": 1}')
+    (one,) = Requests("event", "events", "event_id", "event").admit(desk.layout, path).jobs
+    one = replace(one, requested_at=NOON - timedelta(minutes=5))
+    desk.asked.ask(one)
+    claim = desk.layout.claim(one.id)
+    with ExitStack() as others, monkeypatch.context() as patch:
+
+        def taken_right_after_the_look(_: Path) -> bool:
+            patch.undo()
+            others.enter_context(lease.claimed(claim, lease.Settings()))
+            return False
+
+        patch.setattr(lease, "seems_held", taken_right_after_the_look)
+        desk.dispatch.tell_pending("paused", 0.0)
+    assert not desk.layout.answer(path).exists()
+    really, held = request.write_answer, []
+
+    def tell(*arguments: Any, **more: Any) -> None:
+        held.append(lease.seems_held(claim))
+        really(*arguments, **more)
+
+    monkeypatch.setattr(request, "write_answer", tell)
+    desk.clock.pass_(60.0)
+    desk.asked.changes += 1
+    desk.dispatch.tell_pending("paused", 0.0)
+    assert request.read_answer(desk.layout.answer(path))["message"] == "paused"
+    assert held == [True]
 
 
 def test_the_gate_and_the_executor_say_why_those_wait_that_are_due(desk: Desk) -> None:
