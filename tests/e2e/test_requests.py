@@ -345,6 +345,18 @@ def test_a_request_waits_for_its_recording_or_is_delivered_in_part(tmp_path: Pat
     tree.run("run", "--once")  # nothing is left to do
 
 
+def test_a_request_that_is_corrected_does_not_wait_for_the_wrong_moment(tmp_path: Path) -> None:
+    tree = Tree.at(tmp_path / "tree", SETTINGS)
+    begin = (datetime.now(UTC) - timedelta(seconds=20)).replace(microsecond=0)
+    live(tree, begin, 0)
+    request = {"camera_id": "gate", "clip_id": "door-17", "duration": 2}
+    with tree.daemon():
+        ask(tree, "door", **request, timestamp=written(begin + timedelta(minutes=50)))
+        wait_until(lambda: answer(tree, "door").get("status") == "waiting", "the request to wait")
+        ask(tree, "door", **request, timestamp=written(begin + timedelta(seconds=2)))
+        wait_until(lambda: answer(tree, "door").get("status") == "done", "the corrected request to be answered", 20)
+
+
 def test_after_the_timeout_what_is_there_is_delivered(tmp_path: Path) -> None:
     tree = Tree.at(tmp_path / "tree", {**SETTINGS, "requests": {"wait_seconds": 6, "look_seconds": 0.3}})
     begin = (datetime.now(UTC) - timedelta(seconds=10)).replace(microsecond=0)
