@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clipd.delivery.origins import Wish
 from clipd.delivery.publish import intact
-from clipd.errors import ClaimLost
+from clipd.errors import ClaimLost, Rejected
 from clipd.files.atomic import Missing
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
@@ -33,10 +33,19 @@ def standing_proof(
 
 
 def lasting_proof(layout: Layout, receipts: tuple[Receipt, ...], wish: Wish) -> Receipt | None:
-    """The receipt of a wish that is never granted twice, whatever it asks for: the newest one, outputs intact."""
+    """The receipt of a wish that is never granted twice: the newest one, outputs intact.
+
+    Raises:
+        Rejected: that receipt is the answer to another question.
+    """
     newest = receipts[-1] if receipts else None
     if wish.repeats != "never" or newest is None or not intact(layout, newest):
         return None
+    if newest.asked and not (newest.asked == wish.asks() and wish.means(newest.facts)):
+        raise Rejected(
+            f"{newest.key.removeprefix('id:')} is already {', '.join(newest.results)}, and that was another question; "
+            'ask under another id, or with "force": true to make it anew'
+        )
     return newest
 
 

@@ -6,7 +6,7 @@ All refusals are `Rejected`, with words that name the key, what stands there and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Literal, get_args
 
@@ -131,6 +131,11 @@ def understood(content: Mapping[str, Any]) -> Event:
         output_format=written.output_format or "mp4",
         camera=written.camera_id,
     )
+
+
+def question(event: Event) -> object:
+    """What of `event` decides its clip."""
+    return asdict(event)
 
 
 def _span(written: Written) -> tuple[Fraction | None, Fraction | None, Fraction | None, Fraction | None]:

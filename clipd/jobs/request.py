@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import tzinfo
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, tzinfo
 from fractions import Fraction
 from typing import Annotated, Any, Literal, get_args
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from clipd.errors import Rejected
 from clipd.jobs import fields
-from clipd.model.instant import Period, iso, parse_instant, parse_period
+from clipd.model.instant import Period, from_datetime, is_time_of_day, iso, parse_instant, parse_period
 from clipd.model.setting import Section, setting
 
 Delivery = Literal["auto", "copy", "exact"]
@@ -231,6 +231,26 @@ def asked(request: FootageRequest, settings: Settings, zone: tzinfo, before: Fra
             "(requests.longest_seconds); ask for several shorter ones"
         )
     return Asked(period, moment)
+
+
+def question(request: FootageRequest) -> object:
+    """What of `request` decides its clip: not who asks, nor what is noted of it."""
+    return asdict(replace(request, source=None, notes=()))
+
+
+def still_means(request: FootageRequest, facts: Mapping[str, Any], before: Fraction) -> bool:
+    """Does `request`, written at the instant `before`, mean the period that an answer with these `facts` shows?
+
+    Only a time of day alone means another moment on another day. It is read by the clock of that answer.
+    """
+    if not is_time_of_day(request.timestamp):
+        return True
+    try:
+        start, end = (datetime.fromisoformat(str(facts.get(key))) for key in ("start_time", "end_time"))
+        moment = parse_instant(request.timestamp, start.tzinfo or UTC, before=before)
+    except (ValueError, Rejected):
+        return False
+    return from_datetime(start) <= moment <= from_datetime(end)
 
 
 def schema() -> dict[str, Any]:

@@ -109,6 +109,11 @@ def parse_instant(
     raise Rejected(f"{field}: {text!r} is no time; {HOW}")
 
 
+def is_time_of_day(written: object) -> bool:
+    """Is `written` a time of day alone, which means another instant each day?"""
+    return isinstance(written, str) and _CLOCK.fullmatch(written.strip()) is not None
+
+
 def parse_period(
     start: object, end: object, zone: tzinfo, *, fields: tuple[str, str] = ("start_time", "end_time")
 ) -> Period:

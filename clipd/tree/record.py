@@ -91,6 +91,8 @@ class Receipt:
     facts: dict[str, Any] = field(default_factory=dict)
     """What the job's kind has to say in the answer besides its outputs, plain values."""
     kind: str = "clip"
+    asked: str = ""
+    """A digest of the question that it answers; "" where no later wish is compared with it."""
 
     @property
     def id(self) -> str:

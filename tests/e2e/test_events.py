@@ -139,7 +139,7 @@ def test_a_clip_that_is_there_is_kept_unless_force_is_asked_for(tree: Tree) -> N
     tree.once()
     clip = tree.root / answer(tree, "one")["path"]
     before = clip.stat().st_mtime_ns
-    ask(tree, "two.json", event_id="e", video_path="cam1/s1/match.mp4", start=3, pre_seconds=0, post_seconds=2)
+    ask(tree, "two.json", event_id="e", video_path="cam1/s1/match.mp4", start=1.0, pre_seconds=0, post_seconds=1)
     tree.once()
     assert answer(tree, "two")["status"] == "done"
     assert clip.stat().st_mtime_ns == before
@@ -148,6 +148,15 @@ def test_a_clip_that_is_there_is_kept_unless_force_is_asked_for(tree: Tree) -> N
     tree.once()
     assert clip.stat().st_mtime_ns != before
     assert abs(seconds(clip) - 2) < Fraction(1, 20)
+
+
+def test_other_pictures_under_a_used_name_are_refused_and_the_same_ones_answered(tree: Tree) -> None:
+    for name, pictures in (("one", ["1.jpg", "2.jpg"]), ("two", ["1.jpg", "2.jpg"]), ("three", ["1.jpg"])):
+        take_pictures(tree.layout.inbox_of("events") / name, pictures)
+        ask(tree, f"{name}/event.json", event_id="e")
+    tree.once(expect=1)
+    assert [answer(tree, name)["status"] for name in ("one", "two", "three")] == ["done", "done", "failed"]
+    assert "e is already data/" in answer(tree, "three")["message"]
 
 
 WRONG: tuple[tuple[dict[str, Any], str], ...] = (

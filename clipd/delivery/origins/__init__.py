@@ -17,11 +17,25 @@ ORIGINS: dict[str, Origin] = {
     "rows": RowsOrigin(),
     "results": ResultsOrigin(),
     "event": InboxOrigin(
-        "events", "event_id", event.understood, ("camera_id", "video_path"), ("start_time", "end_time"), "event"
+        "events",
+        "event_id",
+        event.understood,
+        event.question,
+        ("camera_id", "video_path"),
+        ("start_time", "end_time"),
+        folder_request="event",
     ),
     "link": LinkOrigin(),
     "segment": VideoOrigin(),
-    "request": InboxOrigin("requests", "clip_id", request.understand, ("camera_id",), tuple(request_kind.ANSWERED)),
+    "request": InboxOrigin(
+        "requests",
+        "clip_id",
+        request.understand,
+        request.question,
+        ("camera_id",),
+        tuple(request_kind.ANSWERED),
+        still_means=request.still_means,
+    ),
 }
 """Job kind -> how its wish is read and answered."""
 

@@ -6,6 +6,7 @@ answer could be read, which is meant for the next one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def holds_requests(description: Path) -> bool:
     """Are there unanswered requests in folders of the folder around `description`?"""
     folder = description.parent
     return any(path.parent != folder for path in _requests_in(folder, description.stem))
+
+
+def sizes(description: Path) -> list[tuple[str, int]]:
+    """The path and the size in bytes of every file that has arrived in the folder around `description`, in order."""
+    folder = description.parent
+    found = files(folder, wanted=lambda _: True, ignore=NOT_THERE_YET, unreadable=lambda _folder, _error: None)
+    arrived = [(os.path.relpath(path, folder), seen.size) for path, seen in found if path != str(description)]
+    return sorted(arrived)
 
 
 def contents(folder: Path) -> Contents:

@@ -7,9 +7,12 @@ that is where programs wait for it; whoever has read it may remove it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +42,16 @@ class InboxOrigin:
     """The key under which a request may name itself."""
     understand: Callable[[Mapping[str, Any]], Any]
     """Validates the keys and values of a request; raises `Rejected`."""
+    question: Callable[[Any], object]
+    """What of a validated request decides its outputs; what stands beside it in its own folder does, too."""
     told: Sequence[str]
     """Keys of the request that its answer repeats."""
     facts: Sequence[str] = ()
     """Keys of the answer that the job's kind fills; null until it has."""
     folder_request: str = ""
     """How the request of a folder is called, without suffix, where a whole folder may be one."""
+    still_means: Callable[[Any, Mapping[str, Any], Fraction], bool] = lambda _request, _facts, _before: True
+    """Does a validated request, written at that instant, still mean what an answer with these facts shows?"""
 
     def read(self, layout: Layout, job: Job) -> Wish | None:
         """The request as it stands; None when it is gone, or another one by now."""
@@ -71,6 +78,8 @@ class InboxOrigin:
             due=True,
             request=lambda: self._understood(found),
             repeats="always" if found.force else "never" if found.name and not found.fault else "asked",
+            asks=lambda: self._question(layout, path, found),
+            means=lambda facts: self.still_means(self._understood(found), facts, Fraction(status.st_mtime)),
         )
 
     def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
@@ -107,6 +116,12 @@ class InboxOrigin:
         if found.fault:
             raise Rejected(found.fault)
         return self.understand(found.content)
+
+    def _question(self, layout: Layout, path: Path, found: RequestFile) -> str:
+        """16 hex digits over what the request asks for, the names and sizes of the files in its folder included."""
+        beside = [] if self._folder(layout, path) is None else folders.sizes(path)
+        canonical = json.dumps([self.question(self._understood(found)), beside], sort_keys=True, default=str)
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def _final(self, layout: Layout, job: Job, answer: Answer, now: datetime) -> dict[str, Any]:
         status = "failed" if answer.error else str(answer.facts.get("status", "done"))

@@ -34,6 +34,10 @@ class Wish:
     """Validates the wish and returns what the job kind runs; raises `Rejected` with words for the person."""
     repeats: Literal["asked", "never", "always"] = "asked"
     """When is work that a receipt covers done again: when a person asks for it anew, never, or at every reading?"""
+    asks: Callable[[], str] = lambda: ""
+    """A digest of the question, to know it again once its footage is gone; raises as `request` does."""
+    means: Callable[[Mapping[str, Any]], bool] = lambda _facts: True
+    """Does the question, asked in the same words, still mean what a receipt with these facts answered?"""
     agree: Callable[[], None] = lambda: None
     """Raises `Rejected` when this wish and its neighbours cannot both be granted."""
 
