@@ -18,6 +18,7 @@ from typing import Any
 
 from clipd.clock import Clock, SystemClock, stamp
 from clipd.errors import Deferred, Rejected
+from clipd.files.arrival import Arriving, has_writer
 from clipd.jobs.clip import Settings as ClipSettings
 from clipd.jobs.context import Context
 from clipd.jobs.kind import Prepared, Result
@@ -125,18 +126,19 @@ class RequestKind:
         now = from_datetime(self._clock.now()) + Fraction(settings.share_offset)
         if not index.looked_at(request.camera):
             index.scan(float(now))
+        requested = from_datetime(job.requested_at)
         if index.newest(request.camera) is None:
-            self._look(index, None, now, settings)
+            self._look(index, None, now, requested, settings)
             index.require_camera(request.camera)
         zone = index.zone(request.camera)
-        wanted = asked(request, settings.requests, zone, from_datetime(job.requested_at))
+        wanted = asked(request, settings.requests, zone, requested)
         _require_near(wanted.period, now, settings.requests, zone)
         coverage = cover(index, request.camera, wanted.period, now)
-        if not coverage.is_complete and self._look(index, request.camera, now, settings):
+        if not coverage.is_complete and self._look(index, request.camera, now, requested, settings):
             coverage = cover(index, request.camera, wanted.period, now)
-        over = _waits_until(coverage, settings.requests, from_datetime(job.requested_at), now)
+        over = _waits_until(coverage, settings.requests, requested, now)
         if over is not None:
-            raise Deferred(_waiting_words(coverage, zone, now), _wait_seconds(coverage, now, over, settings.requests))
+            raise _waiting(index, coverage, zone, now, _wait_seconds(coverage, now, over, settings.requests))
         _require_some(coverage, request.gap or settings.requests.gap, zone)
         return _prepared(layout, job, request, wanted, zone, coverage, settings)
 
@@ -177,10 +179,10 @@ class RequestKind:
             self._kept.index, self._kept.key = index, key
         return index
 
-    def _look(self, index: Index, camera: str | None, now: Fraction, settings: Archive) -> bool:
-        """List the recordings anew, unless that was done a moment ago; was it done?"""
+    def _look(self, index: Index, camera: str | None, now: Fraction, requested: Fraction, settings: Archive) -> bool:
+        """List the recordings anew, unless that was done a moment ago and after the request was made; was it done?"""
         known = index.scanned_at() if camera is None else index.looked_at(camera)
-        if known is not None and 0 <= now - Fraction(known) < settings.requests.fresh_seconds:
+        if known is not None and min(requested, now) <= known <= now < known + settings.requests.fresh_seconds:
             return False
         index.scan(float(now), camera)
         return True
@@ -257,15 +259,20 @@ def _require_some(coverage: Coverage, gap: GapPolicy, zone: tzinfo) -> None:
         raise Rejected(f"only {percent} % of {whole} were recorded, and gap is fail: {told}")
 
 
-def _waiting_words(coverage: Coverage, zone: tzinfo, now: Fraction) -> str:
+def _waiting(index: Index, coverage: Coverage, zone: tzinfo, now: Fraction, wait_seconds: float) -> Deferred:
+    """Why the request waits: for what is to be recorded, or, a matter of seconds, for what has just been written."""
     end = iso(coverage.period.end, zone)
     if now < coverage.period.end:
-        return f"waiting for {coverage.camera} to record until {end}"
+        return Deferred(f"waiting for {coverage.camera} to record until {end}", wait_seconds)
     if coverage.unfinished:
-        return f"waiting until {coverage.unfinished[-1]} is finished"
+        names = f"{', '.join(coverage.unfinished)} {'is' if len(coverage.unfinished) == 1 else 'are'} finished"
+        if any(has_writer(index.folder / path) for path in coverage.unfinished):
+            return Deferred(f"waiting until {names}", wait_seconds)
+        settles = max(LEAST_WAIT_SECONDS, index.settings.settle_seconds)
+        return Arriving(f"waiting until {names}", min(wait_seconds, settles))
     until = coverage.recorded_until
     known = "nothing is there yet" if until is None else f"there is footage until {iso(until, zone)}"
-    return f"waiting for the recordings of {coverage.camera} until {end}; {known}"
+    return Deferred(f"waiting for the recordings of {coverage.camera} until {end}; {known}", wait_seconds)
 
 
 def _waits_until(coverage: Coverage, settings: Settings, requested: Fraction, now: Fraction) -> Fraction | None:
@@ -277,8 +284,7 @@ def _waits_until(coverage: Coverage, settings: Settings, requested: Fraction, no
     if coverage.is_waiting(now, settings.wait_seconds):
         return coverage.period.end + patience
     over = max(coverage.period.end, min(requested, now)) + patience
-    is_unfinished = any(gap.reason == "growing" for gap in coverage.gaps)
-    return over if is_unfinished and now < over else None
+    return over if coverage.unfinished and now < over else None
 
 
 def _wait_seconds(coverage: Coverage, now: Fraction, over: Fraction, settings: Settings) -> float:

@@ -82,7 +82,7 @@ class Coverage:
     recorded_until: Fraction | None
     """The instant up to which everything that will be recorded is there and finished; None where nothing is."""
     unfinished: tuple[str, ...] = ()
-    """Recordings that the period needs and that are still being written."""
+    """Recordings that are still being written and may yet fill a gap."""
     notes: tuple[str, ...] = field(default=())
     """What else was met, for the truth sheet."""
 
@@ -134,13 +134,17 @@ class _File:
 
 @dataclass(frozen=True)
 class _Culprit:
-    """A recording that cannot be used, and the time it would have covered; `end` None where nobody knows."""
+    """A recording that cannot be used, and the time it would have covered; `end` None where nobody knows.
+
+    Then `latest` is up to when it may have covered any; None where nobody knows that either.
+    """
 
     start: Fraction
     end: Fraction | None
     reason: Reason
     path: str
     words: str
+    latest: Fraction | None = None
 
 
 def cover(index: Index, camera: str, period: Period, now: Fraction) -> Coverage:
@@ -153,8 +157,9 @@ def cover(index: Index, camera: str, period: Period, now: Fraction) -> Coverage:
         Temporary: the index cannot be used. Whatever is wrong with a recording is told in the result.
     """
     settings = index.settings
-    files, culprits, unfinished = _open(index, index.around(camera, period), period, now)
+    files, culprits = _open(index, index.around(camera, period), now)
     files = _placed(files, index.clock_ahead(camera))
+    begins = [file.start for file in files] + [culprit.start for culprit in culprits]
     touching = [file for file in files if file.start < period.end and file.end > period.start]
     if settings.foreign == "gap":
         touching, foreign = _same_shape(touching, period)
@@ -162,15 +167,19 @@ def cover(index: Index, camera: str, period: Period, now: Fraction) -> Coverage:
     join = Fraction(repr(settings.join_seconds))
     slices, overlaps, holes = _chosen(touching, period, join)
     culprits += [_broken_off(file) for file in files if file.extent.damage]
+    culprits += [_still_written(file.recording, file.end) for file in files if file.is_growing]
+    culprits = list(_bounded(culprits, files, begins))
     gaps = [gap for hole in holes for gap in _explained(hole, culprits, files)]
+    growing = [culprit for culprit in culprits if culprit.reason == "growing"]
+    needed = [culprit for culprit in growing if any(_reaches(culprit, hole) for hole in holes)]
     return Coverage(
         camera=camera,
         period=period,
         slices=tuple(slices),
         gaps=tuple(gaps),
         overlaps=tuple(overlaps),
-        recorded_until=_recorded_until(index, camera, period, files, unfinished, join),
-        unfinished=tuple(unfinished),
+        recorded_until=_recorded_until(index, camera, period, files, {culprit.path for culprit in growing}, join),
+        unfinished=tuple(culprit.path for culprit in sorted(needed, key=_by_start)),
         notes=tuple(_notes(slices)),
     )
 
@@ -190,13 +199,10 @@ def is_settled(index: Index, recording: Recording, now: Fraction) -> bool:
     return is_still and not has_writer(index.path(recording))
 
 
-def _open(
-    index: Index, known: list[Recording], period: Period, now: Fraction
-) -> tuple[list[_File], list[_Culprit], list[str]]:
-    """The recordings as they stand now: those that can be used, those that cannot, and the paths of unfinished ones."""
+def _open(index: Index, known: list[Recording], now: Fraction) -> tuple[list[_File], list[_Culprit]]:
+    """The recordings as they stand now: those that can be used, and those that cannot."""
     files: list[_File] = []
     culprits: list[_Culprit] = []
-    unfinished: list[str] = []
     for listed in known:
         recording = index.refresh(listed)
         if recording is None:
@@ -207,20 +213,22 @@ def _open(
             continue
         is_growing = not is_settled(index, recording, now)
         found = index.measure(recording)
-        if is_growing:
-            if recording.start < period.end:
-                unfinished.append(recording.path)
-            if found.extent is None or not (index.settings.use_growing and found.extent.appends):
-                words = f"{recording.path} is still being written"
-                culprits.append(_Culprit(recording.start, None, "growing", recording.path, words))
-                continue
+        if is_growing and (found.extent is None or not (index.settings.use_growing and found.extent.appends)):
+            reached = None if found.extent is None else recording.start + found.extent.length
+            culprits.append(_still_written(recording, recording.start, reached))
+            continue
         if found.extent is None:
             reason: Reason = "truncated" if found.is_cut_off else "unreadable"
             culprits.append(_Culprit(recording.start, None, reason, recording.path, _below(recording, found.fault)))
             continue
         reach = _without_last_frame(found.extent) if is_growing else found.extent
         files.append(_File(recording, reach, recording.start, "name", is_growing))
-    return files, culprits, unfinished
+    return files, culprits
+
+
+def _still_written(recording: Recording, start: Fraction, reached: Fraction | None = None) -> _Culprit:
+    """What `recording` holds, or may come to hold, from `start` on; it has `reached` that far by now."""
+    return _Culprit(start, None, "growing", recording.path, f"{recording.path} is still being written", reached)
 
 
 def _below(recording: Recording, fault: str) -> str:
@@ -395,9 +403,7 @@ def _broken_off(file: _File) -> _Culprit:
 
 def _explained(hole: Period, culprits: list[_Culprit], files: list[_File]) -> Iterator[Gap]:
     """`hole` in parts, each with its reason."""
-    inside = sorted(
-        (culprit for culprit in culprits if _reaches(culprit, hole)), key=lambda culprit: (culprit.start, culprit.path)
-    )
+    inside = sorted((culprit for culprit in culprits if _reaches(culprit, hole)), key=_by_start)
     at = hole.start
     for number, culprit in enumerate(inside):
         begin = max(at, culprit.start)
@@ -412,12 +418,29 @@ def _explained(hole: Period, culprits: list[_Culprit], files: list[_File]) -> It
         yield _missing(Period(at, hole.end), files)
 
 
+def _by_start(culprit: _Culprit) -> tuple[Fraction, str]:
+    return culprit.start, culprit.path
+
+
+def _bounded(culprits: list[_Culprit], files: list[_File], begins: list[Fraction]) -> Iterator[_Culprit]:
+    """`culprits`, each with the time up to which it may have covered any: what it has, then until the next one begins.
+
+    Only one that is still being written is taken to be longer than the longest of the `files` around it.
+    """
+    longest = max((file.extent.length for file in files), default=None)
+    for culprit in culprits:
+        ends = [begin for begin in begins if begin > culprit.start]
+        if longest is not None and culprit.reason != "growing":
+            ends.append(culprit.start + longest)
+        # Its name may tell whole seconds only.
+        least = max(culprit.start + 1, culprit.latest or culprit.start)
+        yield replace(culprit, latest=max(min(ends), least) if ends else None)
+
+
 def _reaches(culprit: _Culprit, hole: Period) -> bool:
-    """Would `culprit` have covered some of `hole`? One of unknown length that starts up to a second before it as well:
-    its name may tell whole seconds only."""
-    if culprit.end is not None:
-        return culprit.start < hole.end and culprit.end > hole.start
-    return hole.start - 1 < culprit.start < hole.end
+    """Would `culprit` have covered some of `hole`?"""
+    end = culprit.latest if culprit.end is None else culprit.end
+    return culprit.start < hole.end and (end is None or end > hole.start)
 
 
 def _missing(period: Period, files: list[_File]) -> Gap:
@@ -435,12 +458,12 @@ def _missing(period: Period, files: list[_File]) -> Gap:
 
 
 def _recorded_until(
-    index: Index, camera: str, period: Period, files: list[_File], unfinished: list[str], join: Fraction
+    index: Index, camera: str, period: Period, files: list[_File], growing: set[str], join: Fraction
 ) -> Fraction | None:
     newest = index.newest(camera)
     if newest is None:
         return None
-    if newest.start >= period.end or newest.path in unfinished:
+    if newest.start >= period.end or newest.path in growing:
         return newest.start
     ends = [file.end + max(join, file.extent.frame) for file in files if file.recording.path == newest.path]
     return max([newest.start, *ends])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from clipd.errors import Deferred, Rejected
+from clipd.files.arrival import Arriving
 from clipd.jobs.context import Context
 from clipd.jobs.kind import Prepared, Result
 from clipd.jobs.request import Settings, understand
@@ -157,6 +158,56 @@ def test_one_that_never_ends_is_not_waited_for_for_ever(desk: Desk) -> None:
     os.utime(desk.layout.recordings / named(5), (stamp, stamp))
     prepared = desk.prepare(**between(2, 8))
     assert [gap.reason for gap in prepared.request.coverage.gaps] == ["growing"]
+
+
+def arriving(desk: Desk, second: int, *, written: float, length: int = 5) -> None:
+    """A recording that begins at `second` and was last written to at `written`; others are old."""
+    desk.archive = desk.archive.model_copy(update={"recordings": RecordingSettings(time_zone="UTC", settle_seconds=4)})
+    desk.record(second, length=length)
+    for path in desk.layout.recordings.glob("gate/*"):
+        stamp = at(written).timestamp() if path.name == Path(named(second)).name else 0
+        os.utime(path, (stamp, stamp))
+
+
+def test_a_recording_that_has_just_arrived_is_waited_for_where_it_may_hold_the_period(desk: Desk) -> None:
+    desk.record(40)
+    arriving(desk, 0, written=99, length=10)
+    desk.requested_at = at(100)
+    desk.set(100)
+    with pytest.raises(Arriving, match=rf"waiting until {named(0)} is finished") as caught:
+        desk.prepare(**between(5, 9))
+    assert (caught.value.settles, caught.value.wait_seconds) == (True, 4)
+    desk.set(104)
+    assert names(desk.prepare(**between(5, 9))) == [Path(named(0)).name]
+
+
+def test_a_recording_that_a_program_writes_is_nothing_for_a_single_pass_to_wait_for(desk: Desk) -> None:
+    desk.record(40)
+    arriving(desk, 0, written=99)
+    desk.requested_at = at(100)
+    desk.set(100)
+    with (desk.layout.recordings / named(0)).open("ab"), pytest.raises(Deferred, match="is finished") as caught:
+        desk.prepare(**between(2, 4))
+    assert not isinstance(caught.value, Arriving)
+
+
+@pytest.mark.parametrize("span", [(12, 16), (25, 29)], ids=["behind another", "before it"])
+def test_a_recording_that_grows_elsewhere_is_not_waited_for(desk: Desk, span: tuple[int, int]) -> None:
+    desk.record(5)
+    arriving(desk, 30 if span[0] > 20 else 0, written=99)
+    desk.requested_at = at(100)
+    desk.set(100)
+    with pytest.raises(Rejected, match="nothing was recorded"):
+        desk.prepare(**between(*span))
+
+
+def test_the_folder_is_looked_at_anew_for_every_request_that_was_made_since(desk: Desk) -> None:
+    desk.record(0, 40)
+    desk.prepare(**between(1, 4))
+    desk.requested_at = at(60.5)
+    desk.clock.set(at(60.6))
+    desk.record(10)
+    assert names(desk.prepare(**between(11, 14))) == [Path(named(10)).name]
 
 
 def test_the_far_future_is_refused(desk: Desk) -> None:

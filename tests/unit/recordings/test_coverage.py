@@ -189,6 +189,22 @@ def test_what_is_missing_beside_what_is_unreadable_is_told_apart(tmp_path: Path)
     assert gaps(covered(tmp_path, 3.5, 23.5)) == [("missing", 9, 15), ("unreadable", 15, 20)]
 
 
+@pytest.mark.parametrize(("first", "last"), [(11, 13), (9, 13), (13, 15)])
+def test_a_gap_within_what_is_unreadable_is_told_as_such(tmp_path: Path, first: float, last: float) -> None:
+    (record(tmp_path) / named(9)).write_bytes(b"no video")
+    coverage = covered(tmp_path, first, last)
+    assert gaps(coverage) == [("unreadable", first, last)]
+    assert coverage.gaps[0].path == named(9)
+
+
+def test_what_is_unreadable_is_taken_to_be_as_long_as_the_others_at_most(tmp_path: Path) -> None:
+    for second in (0, 5, 60):
+        cut(tmp_path / named(second), second, second + 5)
+    (tmp_path / named(10)).write_bytes(b"no video")
+    assert gaps(covered(tmp_path, 12, 14)) == [("unreadable", 12, 14)]
+    assert gaps(covered(tmp_path, 40, 44)) == [("missing", 40, 44)]
+
+
 def test_a_recording_of_another_size_is_foreign(tmp_path: Path) -> None:
     make(record(tmp_path) / named(9), count=40, rate=10, size=(320, 240))
     coverage = covered(tmp_path, 3.5, 23.5)
@@ -377,6 +393,32 @@ class TestWaiting:
         coverage = self.open_at(tmp_path, 32, 31, settle_seconds=4, use_growing=True)
         assert parts(coverage)[-1] == (Path(named(26, ".ts")).name, 26, 29.9)
         assert coverage.is_waiting(from_datetime(at(31)), 10)
+
+    @pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "in part"])
+    def test_a_recording_that_has_just_arrived_may_hold_what_is_missing(self, tmp_path: Path, is_whole: bool) -> None:
+        """Its pictures tell how long it is, if they can be read; else it may last until the next one begins."""
+        for second in (40, 50):
+            cut(tmp_path / named(second), second, second + 5)
+            os.utime(tmp_path / named(second), (0, 0))
+        path = cut(tmp_path / named(10), 10, 35)
+        if not is_whole:
+            os.truncate(path, path.stat().st_size // 2)
+        os.utime(path, (at(99).timestamp(),) * 2)
+        index = indexed(tmp_path, settle_seconds=4)
+
+        def waited_for(first: float, last: float) -> tuple[str, ...]:
+            return cover(index, "gate", period(first, last), from_datetime(at(100))).unfinished
+
+        assert waited_for(20, 24) == waited_for(36, 39) == waited_for(5, 15) == (named(10),)
+        assert waited_for(5, 9) == waited_for(46, 49) == waited_for(41, 44) == waited_for(56, 59) == ()
+
+    def test_one_beside_a_shorter_one_is_waited_for_as_far_as_it_goes(self, tmp_path: Path) -> None:
+        cut(tmp_path / named(12), 12, 14)
+        os.utime(tmp_path / named(12), (0, 0))
+        os.utime(cut(tmp_path / named(10), 10, 35), (at(99).timestamp(),) * 2)
+        index = indexed(tmp_path, settle_seconds=4)
+        assert cover(index, "gate", period(20, 24), from_datetime(at(100))).unfinished == (named(10),)
+        assert cover(index, "gate", period(40, 44), from_datetime(at(100))).unfinished == ()
 
 
 def test_what_an_open_request_needs_is_protected(tmp_path: Path) -> None:
