@@ -15,10 +15,12 @@ from clipd import __version__
 from clipd.config import Config, find, load
 from clipd.errors import ClipdError, ConfigError
 from clipd.log import plain
+from clipd.report.doctor.finding import Level
 from clipd.tree.layout import Layout
 from clipd.tree.marker import NoTree
 
 WRONG_USAGE = 2
+STYLES = {Level.OK: "green", Level.NOTE: "cyan", Level.WARNING: "yellow", Level.WRONG: "bold red"}
 
 Root = Annotated[Path | None, typer.Option("--root", help="The tree; else the one at or above this folder.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A settings file other than ROOT/clipd.yaml.")]

@@ -16,7 +16,7 @@ import typer
 from loguru import logger
 from pydantic import BaseModel
 
-from clipd.cli.app import ConfigFile, Root, app, counted, out, say
+from clipd.cli.app import STYLES, ConfigFile, Root, app, counted, out, say
 from clipd.config import ENVIRONMENT_PREFIX, Config, find, load
 from clipd.errors import ConfigError
 from clipd.log import plain
@@ -24,7 +24,6 @@ from clipd.report.doctor import examine
 from clipd.report.doctor.finding import Examination, Finding, Level, Patient
 from clipd.tree.layout import Directories, Layout
 
-STYLES = {Level.OK: "green", Level.NOTE: "cyan", Level.WARNING: "yellow", Level.WRONG: "bold red"}
 WIDEST = 100
 PIPED = 80
 MARGIN = " " * 10

@@ -13,6 +13,7 @@ from clipd.delivery import marking
 from clipd.errors import Rejected
 from clipd.files.atomic import read_regular
 from clipd.model.clip import Status
+from clipd.report.checkup import status_meant
 from clipd.report.overview import find, overview
 from clipd.tree import sidecar as sidecars
 from clipd.tree.layout import MARKER_NAME
@@ -30,6 +31,9 @@ def mark(
     """Set the status of clips in a sidecar."""
     settings, layout = tree(root or _tree_of(sidecar), config)
     require_same_share(layout)
+    if (meant := status_meant(status)) is not None:
+        raise Rejected(f"{status!r} is no status; is {meant} meant? clipd knows {', '.join(Status)}, any other word is "
+                       "your own and must look less like one of these")  # fmt: skip
     path = sidecar.absolute()
     entries = sidecars.parse(read_regular(path, sidecars.LIMIT_BYTES)[0]).entries
     chosen = [entry for entry in entries if not clips or {entry.name, entry.id, entry.key} & set(clips)]

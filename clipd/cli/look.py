@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,15 +14,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from clipd.cli.app import ConfigFile, Root, app, counted, out, say, tree
+from clipd.cli.app import STYLES, ConfigFile, Root, app, counted, out, say, tree
 from clipd.config import Config
 from clipd.errors import ClipdError, Rejected
 from clipd.jobs import request
 from clipd.jobs.processor import load
 from clipd.log import plain
-from clipd.report.checkup import check_tree
+from clipd.report.checkup import Finding, check_tree
+from clipd.report.doctor.finding import Level
 from clipd.report.item import STATES, Item
 from clipd.report.overview import Overview, find, items_of, overview
+from clipd.report.unmatched import unknown_cameras, unknown_formats
 from clipd.tree import sidecar
 from clipd.tree.layout import CONFIG_NAME, Layout
 from clipd.tree.marker import require_same_share
@@ -115,26 +119,30 @@ def check(
     """Validate settings, sidecars and sources; names file, line, column, clip and the mend. Changes nothing."""
     settings, layout = tree(root, config)
     require_same_share(layout)
-    serious = _check_processor(settings)
-    for finding in check_tree(
-        layout, paths or (), settings.watch.ignore, settings.clips, settings.media, settings.cache_folder
+    levels: Counter[Level] = Counter()
+    for finding in chain(
+        _check_settings(settings, layout),
+        check_tree(layout, paths or (), settings.watch.ignore, settings.clips, settings.media, settings.cache_folder),
     ):
-        serious += finding.serious
-        say(f"{finding.where}: {finding.words}", style="red" if finding.serious else "yellow")
-    say("all is well" if not serious else f"{serious} to mend", style="green" if not serious else "red")
-    raise typer.Exit(1 if serious else 0)
+        levels[finding.level] += 1
+        say(f"{finding.level:<7}  {finding.where}: {finding.words}", style=STYLES[finding.level])
+    wrong = levels[Level.WRONG]
+    others = [counted(levels[level], level) for level in (Level.WARNING, Level.NOTE) if levels[level]]
+    say(", ".join([f"{wrong} to mend" if wrong else "all is well", *others]), style="red" if wrong else "green")
+    raise typer.Exit(1 if wrong else 0)
 
 
-def _check_processor(settings: Config) -> int:
-    """Try to load the operator's own function, as a worker would; how much is wrong."""
-    if (function := settings.clips.processor.function) is None:
-        return 0
-    try:
-        load(function)
-    except Rejected as error:
-        say(f"{CONFIG_NAME}: clips.processor.function: {error}", style="red")
-        return 1
-    return 0
+def _check_settings(settings: Config, layout: Layout) -> Iterator[Finding]:
+    """What no look at the settings alone can tell: the operator's own function does not load, names match nothing."""
+    if (function := settings.clips.processor.function) is not None:
+        try:
+            load(function)
+        except Rejected as error:
+            yield Finding(CONFIG_NAME, f"clips.processor.function: {error}")
+    for words in unknown_cameras(layout, settings.cameras):
+        yield Finding(CONFIG_NAME, f"cameras: {words}", Level.WARNING)
+    for words in unknown_formats(layout, settings.retention.rules):
+        yield Finding(CONFIG_NAME, words, Level.WARNING)
 
 
 @app.command()

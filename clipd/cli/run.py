@@ -21,6 +21,7 @@ from clipd.daemon import Daemon
 from clipd.errors import ConfigError, Temporary
 from clipd.report.health import notify
 from clipd.report.plan import Planned, Skipped, plan
+from clipd.report.unmatched import unknown_cameras
 from clipd.tree.layout import Layout
 from clipd.tree.marker import NoTree, require_same_share
 
@@ -106,6 +107,8 @@ def serve(root: Path | None, config: Path | None, flags: dict[str, Any], *, once
     for name, meant in variables(os.environ)[1].items():
         perhaps = f"; perhaps {meant} is meant" if meant else ""
         logger.warning("the environment variable {} is set, but there is no such setting{}", name, perhaps)
+    for words in unknown_cameras(layout, settings.cameras):
+        logger.warning("cameras: {}", words)
     daemon = Daemon(settings, once=once, reload=lambda: load(*find(root, config), flags))
     code = daemon.run()
     if once:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 from clipd.delivery.origins import ORIGINS
@@ -12,21 +14,27 @@ from clipd.errors import ClipdError, Deferred
 from clipd.files.atomic import read_regular
 from clipd.files.walk import files
 from clipd.intake.admit import job_of, written_at
+from clipd.jobs import KINDS
 from clipd.jobs import clip as clips
-from clipd.jobs.clip_kind import ClipKind, Cut
 from clipd.media.door import Limits
 from clipd.media.probe import probe
+from clipd.model.clip import Status
+from clipd.model.job import Job
+from clipd.report.doctor.finding import Level
 from clipd.tree import sidecar
 from clipd.tree.layout import Layout
+
+ALIKE = 0.8
+"""How alike a word and a status are, of 1, for the one to be taken for a slip of the other."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or worth knowing (`serious` is False then)."""
+    """One thing that is wrong, doubtful or worth knowing."""
 
     where: str
     words: str
-    serious: bool = True
+    level: Level = Level.WRONG
 
 
 def check_sidecar(
@@ -46,26 +54,50 @@ def check_sidecar(
         )
         return
     for entry in entries:
-        if entry.problem is not None:
-            yield Finding(where, entry.problem)
-            continue
-        line, column = entry.position
-        place = f"line {line}, column {column}, clip {entry.name!r}"
-        try:
-            job = job_of(layout, path, entry, written_at(seen))
-            wish = ORIGINS["clip"].read(layout, job)
-            if wish is None:
-                continue
-            wish.agree()
-            cut: Cut = (prepared := ClipKind().prepare(layout, job, wish.request(), settings)).request
-            clips.estimate(cut.clip, cut.renditions, settings, prepared.source, limits, cache)
-            for note in (*prepared.notes, *cut.clip.notes):
-                yield Finding(where, f"{place}: {note}", serious=False)
-        except Deferred as error:
-            yield Finding(where, f"{place}: {error}", serious=entry.due)
-        except ClipdError as error:
-            words = str(error)
-            yield Finding(where, words if words.startswith("line ") else f"{place}: {words}")
+        yield from _check_entry(layout, path, entry, written_at(seen), settings, limits, cache)
+
+
+def _check_entry(
+    layout: Layout, path: Path, entry: sidecar.Entry, written: datetime, settings: clips.Settings, limits: Limits,
+    cache: Path | None,
+) -> Iterator[Finding]:  # fmt: skip
+    where = layout.relative(path)
+    if entry.problem is not None:
+        yield Finding(where, entry.problem)
+        return
+    line, column = entry.position
+    place = f"line {line}, column {column}, {entry.kind} {entry.name!r}"
+    if (meant := status_meant(entry.status or "")) is not None:
+        words = f"{place}: status {entry.status!r} is a word of your own, so it is left alone; is {meant} meant?"
+        yield Finding(where, words, Level.WARNING)
+    try:
+        for note in _notes(layout, job_of(layout, path, entry, written), settings, limits, cache):
+            yield Finding(where, f"{place}: {note}", Level.NOTE)
+    except Deferred as error:
+        yield Finding(where, f"{place}: {error}", Level.WRONG if entry.due else Level.NOTE)
+    except ClipdError as error:
+        words = str(error)
+        yield Finding(where, words if words.startswith("line ") else f"{place}: {words}")
+
+
+def _notes(layout: Layout, job: Job, settings: clips.Settings, limits: Limits, cache: Path | None) -> Sequence[str]:
+    """What is assumed to do `job`, up to the moment at which it would run. Raises what stands in its way."""
+    wish = ORIGINS[job.kind].read(layout, job)
+    if wish is None:
+        return ()
+    wish.agree()
+    asked, kind = wish.request(), KINDS[job.kind]
+    prepared = kind.prepare(layout, job, asked, settings)
+    kind.needed_bytes(prepared, settings, limits, cache)
+    return tuple(dict.fromkeys((*prepared.notes, *asked.notes)))
+
+
+def status_meant(word: str) -> Status | None:
+    """The status that `word`, which is none, was probably meant to be."""
+    known = {status.casefold(): status for status in Status}
+    folded = word.strip().casefold()
+    near = [] if folded in known else get_close_matches(folded, known, n=1, cutoff=ALIKE)
+    return known[near[0]] if near else None
 
 
 def check_tree(

@@ -129,6 +129,36 @@ def test_mark_changes_nothing_but_the_clips_it_names(tree: Tree) -> None:
     assert now.endswith(text[text.index(",\n\t") :])
 
 
+def test_mark_refuses_what_is_probably_a_slip_and_takes_words_of_peoples_own(tree: Tree) -> None:
+    sidecar = tree.write_sidecar([{"name": "a", "status": "Draft"}])
+    told = tree.run("mark", str(sidecar), "a", "--as", "Porcess", expect=1).stderr
+    assert "is Process meant? clipd knows Draft, Process, Complete, Failed" in told
+    assert tree.clip(sidecar, "a")["status"] == "Draft"
+    tree.run("mark", str(sidecar), "a", "--as", "Archived")
+    assert tree.clip(sidecar, "a")["status"] == "Archived"
+
+
+def test_check_tells_what_is_wrong_from_what_is_doubtful_or_only_worth_knowing(tree: Tree, film: Path) -> None:
+    tree.add_source(film, "match.mp4")
+    tree.write_sidecar([clip("noted"), clip("slip", status="Proces", source_path="cam1/s1/match.mp4")])
+    file = tree.root / "clipd.yaml"
+    file.write_text(file.read_text().replace("rules: []", "rules: [{formats: [ffv2], older_than_days: 1}]"))
+    told = tree.run("check", CLIPD_CAMERAS="cam1,nosuch").stdout.splitlines()
+    assert [line.split()[0] for line in told] == ["warning", "warning", "note", "warning", "all"]
+    assert "there is no folder of camera 'nosuch' yet; there are cam1" in told[0]
+    assert "'ffv2' is no format of any output" in told[1]
+    assert told[-1] == "all is well, 3 warnings, 1 note"
+    tree.write_sidecar([clip("bad", end_frame=-1)])
+    assert tree.run("check", expect=1).stdout.splitlines()[-1] == "1 to mend, 1 warning"
+
+
+def test_a_camera_that_nothing_is_of_is_named_at_the_start(tree: Tree, film: Path) -> None:
+    tree.add_source(film, "match.mp4")
+    tree.write_sidecar([clip("goal")])
+    said = tree.once("--camera", "cam1", "--camera", "nosuch").stderr
+    assert said.count("there is no folder of camera 'nosuch' yet; there are cam1") == 1
+
+
 def test_an_unknown_clip_is_told_with_the_sidecars_that_could_not_be_read(tree: Tree) -> None:
     tree.write_sidecar("[{")
     words = tree.run("why", "goal", expect=1).stderr
@@ -166,7 +196,9 @@ def test_a_function_of_the_operators_own_is_tried_named_and_answered(tree: Tree,
     tree.add_source(film, "match.mp4")
     sidecar = tree.write_sidecar([clip("goal", source_path="cam1/s1/match.mp4")])
     wrong = tree.run("check", expect=1, **{**own, "CLIPD_CLIPS__PROCESSOR__FUNCTION": "mine:counts"}).stdout
-    assert wrong.startswith("clipd.yaml: clips.processor.function: the processor 'mine:counts' cannot be loaded")
+    assert wrong.startswith(
+        "wrong    clipd.yaml: clips.processor.function: the processor 'mine:counts' cannot be loaded"
+    )
     assert tree.run("check", **own).stdout == "all is well\n"
     assert "h264/cam1/s1/match_goal... (by mine:count)" in tree.run("run", "--dry-run", **own).stdout
     tree.run("run", "--once", **own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from clipd.files.walk import NOT_THERE_YET
 from clipd.report.checkup import Finding, check_tree
+from clipd.report.doctor.finding import Level
 from tests.unit.report.workplace import CLIPS, LIMITS, Workplace, clip
 
 SIDECAR = "data/prept/_configs/cam1/s1/match_clips.json"
@@ -37,7 +39,7 @@ def test_a_wrong_value_is_told_with_its_place_in_the_file_and_the_mend(place: Wo
     place.save(text='[\n {"id": "a", "name": "goal", "start_frame": 5,\n  "end_frame": "soon"}\n]')
     (found,) = checked(place)
     assert found.where == SIDECAR
-    assert found.serious
+    assert found.level is Level.WRONG
     assert found.words.startswith('line 3, column 16, clip "goal": end_frame is "soon": write a whole number')
 
 
@@ -67,20 +69,48 @@ def test_what_is_assumed_is_worth_knowing_but_nothing_to_mend(place: Workplace) 
     place.add_video()
     place.save(clip(source_path="old/match.mp4"))
     (found,) = checked(place)
-    assert not found.serious
+    assert found.level is Level.NOTE
     assert found.words == (
         "line 2, column 2, clip 'goal': source_path 'old/match.mp4' names no file; "
         "used data/source/cam1/s1/match.mp4, the sidecar's own place"
     )
 
 
-@pytest.mark.parametrize(("status", "serious"), [("Process", True), ("Draft", False)])
+def test_a_compound_is_checked_part_by_part(place: Workplace) -> None:
+    place.add_video()
+    named, own = {"clip": "goal"}, {"source_path": "cam1/s1/match.mp4", "start_frame": 50, "end_frame": 59}
+    compounds = [
+        {"id": "good", "name": "good", "parts": [named, own], "status": "Draft"},
+        {"id": "bad", "name": "bad", "parts": [named, {**own, "end_frame": 60}], "status": "Draft"},
+        {"id": "lost", "name": "lost", "parts": [{"clip": "nobody"}], "status": "Draft"},
+    ]
+    place.save(text=json.dumps({"clips": [clip(source_path="cam1/s1/match.mp4")], "compounds": compounds}))
+    bad, lost = checked(place)
+    assert "compound 'bad': the span 50..60 reaches beyond the last frame" in bad.words
+    assert 'compound "lost"' in lost.words
+    assert "nobody" in lost.words
+
+
+@pytest.mark.parametrize("word", ["Proces", "porcess", "Compelte"])
+def test_a_word_close_to_a_status_is_doubtful_and_others_are_peoples_own(place: Workplace, word: str) -> None:
+    place.add_video()
+    place.save(
+        clip("a", status=word, source_path="cam1/s1/match.mp4"),
+        clip("b", status="Archived", source_path="cam1/s1/match.mp4"),
+        clip("c", status=None, source_path="cam1/s1/match.mp4"),
+    )
+    (found,) = checked(place)
+    assert found.level is Level.WARNING
+    assert f"clip 'a': status '{word}'" in found.words
+
+
+@pytest.mark.parametrize(("status", "level"), [("Process", Level.WRONG), ("Draft", Level.NOTE)])
 def test_a_source_that_is_not_there_matters_when_the_clip_is_asked_for(
-    place: Workplace, status: str, serious: bool
+    place: Workplace, status: str, level: Level
 ) -> None:
     place.save(clip(status=status))
     (found,) = checked(place)
-    assert found.serious is serious
+    assert found.level is level
     assert "data/source/cam1/s1/match.mp4 is not there" in found.words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,20 @@ def test_every_format_and_variation_is_a_file_of_its_own(place: Workplace) -> No
         "/h264/cam1/s1/match_goal.mp4", "/h264/cam1/s1/match_goal_wide.mp4", "/h264/cam1/s1/match_goal_full.mp4",
         "/ffv1/cam1/s1/match_goal.mkv", "/ffv1/cam1/s1/match_goal_wide.mkv", "/ffv1/cam1/s1/match_goal_full.mkv",
     ]  # fmt: skip
+
+
+def test_a_compound_is_one_file_of_all_its_parts(place: Workplace) -> None:
+    place.add_video()
+    place.add_video("cam1/s1/other.mp4")
+    parts = [{"clip": "goal"}, {"source_path": "cam1/s1/other.mp4", "start_frame": 0, "end_frame": 4}]
+    compound = {"id": "film", "name": "film", "parts": parts, "status": "Process"}
+    place.save(text=json.dumps({"clips": [clip(status="Draft")], "compounds": [compound]}))
+    (found,) = planned(place)
+    assert isinstance(found, Planned)
+    assert found.clip == "match / film"
+    assert found.source == "data/source/cam1/s1/match.mp4, data/source/cam1/s1/other.mp4"
+    assert found.output == f"{OUTPUTS}/h264/cam1/s1/match_film.mp4"
+    assert (found.frames, found.width, found.height) == (15, 96, 64)
 
 
 def test_a_file_that_stands_there_would_be_replaced(place: Workplace) -> None:
