@@ -443,7 +443,7 @@ class Daemon:
         # A single pass has nobody who waits for its end.
         self._steering.stop(self.config.stop_seconds if self._once else PARTING_SECONDS)
         logger.info("stopped: {} complete, {} failed", len(self.tally.complete), len(self.tally.failed))
-        return 1 if self._once and (self.tally.failed or self.scan.unreadable) else 0
+        return 1 if self._once and (self.tally.failed or self.unreadable) else 0
 
     @property
     def waiting(self) -> list[tuple[Job, str]]:
@@ -457,8 +457,9 @@ class Daemon:
 
     @property
     def unreadable(self) -> dict[str, str]:
-        """Sidecars and folders that cannot be read (path relative to the root), and why."""
-        return {self.layout.relative(self.layout.root / path): why for path, why in self.scan.unreadable.items()}
+        """Files and folders that cannot be read, or not all of them (path relative to the root), and why."""
+        found = {path: "; ".join(problems) for path, problems in self.scan.refused.items()} | dict(self.scan.unreadable)
+        return {self.layout.relative(self.layout.root / path): why for path, why in found.items()}
 
     # --- parts --------------------------------------------------------------------------------------------------
 

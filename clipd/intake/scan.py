@@ -52,6 +52,8 @@ class Scan:
     unsettled: dict[str, float] = field(default_factory=dict)
     """Files that must hold still first: path -> monotonic time of the next look."""
     unreadable: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is wrong in files that can be read, as of their last reading."""
     changes: int = 0
     """Grows whenever what is known of the tree changes."""
     _walks: int = 0
@@ -199,8 +201,7 @@ class Scan:
         # The look from before the reading: a save in between makes the next look differ, and it is read again.
         self._keep(path, seen, admission)
         self.changes += 1
-        for problem in admission.problems:
-            self.report(self.layout.relative(Path(path)), problem)
+        self._refuse(path, admission.problems)
 
     def _keep(self, path: str, seen: Look, admission: Admission) -> None:
         self._asking.pop(path, None)
@@ -209,6 +210,15 @@ class Scan:
         elif not admission.problems and not admission.failures:
             admission = self._alike.setdefault(admission, admission)
         self.seen[path] = Seen(seen.packed, admission, self._walks)
+
+    def _refuse(self, path: str, problems: tuple[str, ...]) -> None:
+        """Tell what is wrong in a file, but for what was wrong in it before: lines move with every write."""
+        former = {_apart_from_place(problem) for problem in self.refused.pop(path, ())}
+        if problems:
+            self.refused[path] = problems
+        for problem in problems:
+            if _apart_from_place(problem) not in former:
+                self.report(self.layout.relative(Path(path)), problem)
 
     def _say(self, path: str, words: str) -> None:
         if self.unreadable.get(path) != words:
@@ -253,5 +263,11 @@ class Scan:
         self._asking.pop(path, None)
         self.unsettled.pop(path, None)
         self.unreadable.pop(path, None)
+        self.refused.pop(path, None)
         self._suspects.pop(path, None)
         self.settling.forget(path)
+
+
+def _apart_from_place(problem: str) -> str:
+    """`problem` without the line and column at its beginning."""
+    return problem.partition(": ")[2]

@@ -44,6 +44,11 @@ class Scans:
         return ChainMap(*(scan.unreadable for scan in self._scans))
 
     @property
+    def refused(self) -> Mapping[str, tuple[str, ...]]:
+        """What is wrong in files that can be read."""
+        return ChainMap(*(scan.refused for scan in self._scans))
+
+    @property
     def changes(self) -> int:
         """Grows whenever what is known of the tree changes."""
         return sum(scan.changes for scan in self._scans)

@@ -115,6 +115,15 @@ def test_clips_that_would_write_the_same_file_are_both_refused_by_name(tree: Tre
     assert tree.clip(sidecar, "c")["status"] == "Complete"
 
 
+def test_clips_that_cannot_be_told_apart_are_left_alone_and_a_single_pass_says_so(tree: Tree, film: Path) -> None:
+    tree.add_source(film, "match.mp4")
+    sidecar = tree.write_sidecar([clip("a", 0, 4), {**clip("b", 0, 4), "id": "2"}, {**clip("c", 5, 9), "id": "2"}])
+    ended = tree.once(expect=1)
+    assert [tree.clip(sidecar, name)["status"] for name in "abc"] == ["Complete", "Process", "Process"]
+    assert (ended.stdout + ended.stderr).count("WARNING") == 2
+    assert 'another clip has the id "2" too' in ended.stdout.split("not read: ")[1]
+
+
 @pytest.mark.parametrize("name", ["a b", 'it\'s "quoted"', "tor_übermut_目", "-y", "$(touch x)", "100%", "x" * 250])
 def test_any_name_works(tree: Tree, film: Path, name: str) -> None:
     video = f"{name[:180]}.mp4"

@@ -426,6 +426,25 @@ class TestUnreadable:
         assert tree.jobs == ["cam1/a: x"]
         assert ["another clip has the id" in words for _, words in tree.told] == [True, True]
 
+    def test_what_is_wrong_with_clips_is_told_once_however_often_the_file_is_written(self, tree: Tree) -> None:
+        clips = [{"id": i, "name": n, "status": "Process"} for i, n in (("x", "x"), ("twice", "a"), ("twice", "b"))]
+        path = tree.save("cam1/a", text=json.dumps(clips))
+        tree.settled_walk()
+        tree.scan.read_again(path)
+        clips[0]["status"] = "Complete"
+        tree.save("cam1/a", text=json.dumps(clips, indent=2))
+        tree.settled_walk()
+        assert len(tree.told) == 2
+        assert all("line 12" in words or "line 7" in words for words in tree.scan.refused[path])
+        clips[1]["name"] = "c"
+        tree.save("cam1/a", text=json.dumps(clips))
+        tree.settled_walk()
+        assert len(tree.told) == 3
+        clips[1]["id"] = "once"
+        tree.save("cam1/a", text=json.dumps(clips))
+        tree.settled_walk()
+        assert tree.scan.refused == {}
+
     def test_a_share_that_fails_for_a_while_is_asked_again(self, tree: Tree) -> None:
         def away(_: Path) -> None:
             raise Deferred("the share is away")
