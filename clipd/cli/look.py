@@ -62,8 +62,7 @@ def status(
         say(f"copies    {words}{told}", style="yellow" if told or copies.failed else None)
     for path, why in found.unreadable:
         say(f"not read  {path}: {why}", style="yellow")
-    counts = ((len(found.of(state)), state) for state in STATES)
-    say(", ".join(f"{count} {state}" for count, state in counts))
+    say(_counts(found))
     if layout.status_page.exists():
         say(f"page      {layout.relative(layout.status_page)}")
 
@@ -86,9 +85,7 @@ def why(
     for item in items:
         say(f"{item.clip}: {item.state}: {_story(item)}")
     if not items:
-        unread = (
-            f"; {counted(len(found.unreadable), 'sidecar')} cannot be read (clipd check)" if found.unreadable else ""
-        )
+        unread = f"; {counted(len(found.unreadable), 'file')} cannot be read (clipd check)" if found.unreadable else ""
         raise Rejected(f"no clip {what!r} in {layout.relative(layout.sidecars)}{unread}")
 
 
@@ -151,6 +148,13 @@ def schema(
 ) -> None:
     """Print the JSON Schema of sidecars, of requests for moments or of the settings."""
     print(json.dumps(SCHEMAS[what](), indent=2))
+
+
+def _counts(found: Overview) -> str:
+    """How much there is in each state, as the status page counts it."""
+    counts = {state: len(found.of(state)) for state in STATES}
+    counts["unread"] += len(found.unreadable)
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count or state != "unread")
 
 
 def _show_daemons(found: Overview) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from clipd.tree.record import Progress
 
-Unreadable = Callable[[str, OSError], None]
-"""Told of every folder or file that cannot be looked at."""
-State = Literal["running", "waiting", "failed", "done", "idle"]
+State = Literal["running", "waiting", "failed", "unread", "done", "idle"]
+"""`unread` is an entry that nobody can work on as it stands, such as one of two with the same id."""
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -31,6 +29,8 @@ class Item:
     """For what it waits, what went wrong, or what became of it; one line."""
     outputs: tuple[str, ...] = ()
     progress: Progress | None = None
+    at: str = ""
+    """When it was answered, where that is known."""
 
     @property
     def fraction(self) -> float | None:

@@ -39,7 +39,7 @@ class Overview:
 
     items: tuple[Item, ...]
     unreadable: tuple[tuple[str, str], ...]
-    """Sidecars that cannot be read, and why."""
+    """Files and folders that cannot be read, and why."""
     daemons: tuple[Health, ...]
     gate: Gate
     """Whether new work may start."""
@@ -76,9 +76,7 @@ def overview(
             items.extend(items_of(layout, Path(path), daemons, gate, cameras))
         except ClipdError as error:
             unreadable.append((layout.relative(Path(path)), str(error)))
-    for item in items_of_inbox(
-        layout, ignore, lambda folder, error: unreadable.append((layout.relative(Path(folder)), str(error.strerror)))
-    ):
+    for item in items_of_inbox(layout, ignore, lambda path, why: unreadable.append((layout.relative(Path(path)), why))):
         holds = item.state == "waiting"
         why = _what_holds(item.why, item.job, item.camera, daemons, gate, cameras) if holds else item.why
         items.append(replace(item, why=why))
@@ -94,7 +92,7 @@ def items_of(
     for entry in sidecar.parse(data).entries:
         job = job_id(entry.kind, origin, entry.key)
         state, why, outputs, progress = _standing(layout, path, entry, job)
-        if state == "waiting" and entry.problem is None:
+        if state == "waiting":
             why = _what_holds(why, job, place.camera, daemons, gate, cameras)
         yield Item(
             job, f"{place.video} / {entry.name}", entry.name, entry.key, origin, place.camera,
@@ -106,7 +104,7 @@ def _standing(
     layout: Layout, path: Path, entry: sidecar.Entry, job: str
 ) -> tuple[State, str, tuple[str, ...], Progress | None]:
     if entry.problem is not None:
-        return "waiting" if entry.due else "idle", entry.problem, (), None
+        return "unread", entry.problem, (), None
     if entry.due:
         note = records.read_progress(layout, job)
         if note is not None and lease.seems_held(layout.claim(job)):

@@ -25,6 +25,8 @@ from clipd.model.job import Job
 from clipd.model.outcome import Verdict
 from clipd.report.health import ASKED, STALE_SECONDS, Health, Work, read_notes
 from clipd.report.history import Ending, History
+from clipd.report.inbox import Refusals
+from clipd.report.item import Item
 from clipd.tree import outbox
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
@@ -89,17 +91,18 @@ class Queue:
 
 @dataclass(frozen=True)
 class Failed:
-    """A clip that clipd gave up on; setting its status back to Process tries again."""
+    """A clip that clipd gave up on, or something of the inbox."""
 
     clip: str
     sidecar: str
+    """The file that says so: the sidecar, or the answer in the inbox."""
     error: str
     at: str
 
 
 @dataclass(frozen=True)
 class Failures:
-    """All failed clips of the tree; the newest are listed."""
+    """All failures of one kind; the newest are listed."""
 
     count: int
     listed: tuple[Failed, ...]
@@ -183,6 +186,7 @@ class Snapshot:
     running: tuple[Running, ...]
     queue: Queue
     failures: Failures
+    """The clips of sidecars; setting the status of one back to Process tries it again."""
     unreadable: Unreadable
     recent: tuple[Ending, ...]
     """What was finished last, the newest first."""
@@ -192,6 +196,13 @@ class Snapshot:
     """The oldest first; the last one ends now."""
     copies: Mapping[str, int] = field(default_factory=lambda: {"pending": 0, "failed": 0})
     """How many publications are still to be copied to a destination, and how many could not be."""
+    inbox_failures: Failures = field(default_factory=lambda: Failures(0, ()))
+    """What was dropped into the inbox; dropping it again, mended, tries it again."""
+
+    @property
+    def failed_count(self) -> int:
+        """How much failed, clips and what was dropped into the inbox together."""
+        return self.failures.count + self.inbox_failures.count
 
 
 @dataclass(frozen=True)
@@ -228,6 +239,7 @@ class Observer:
         """`results` is how many finished clips a snapshot shows."""
         self._layout, self._history, self._results = layout, history, results
         self._census = _Census(-1)
+        self._refusals = Refusals(layout)
 
     def look(self, there: Situation, now: datetime) -> Snapshot:
         """The tree as it stands. Raises `ClipdError` or `OSError` when the state folder cannot be read."""
@@ -261,6 +273,7 @@ class Observer:
             disk=_disk(layout, there.reserve),
             last_24_hours=tuple(Hour(*each) for each in self._history.per_hour(now)),
             copies={"pending": pending, "failed": failed},
+            inbox_failures=_inbox_failures(self._refusals.items(scan.changes, now)),
         )
 
 
@@ -280,6 +293,10 @@ def _count(layout: Layout, scan: Scans) -> _Census:
         tuple(Failed(each.name, layout.relative(Path(path)), each.error, each.at) for each, path in newest),
         Unreadable(len(problems), tuple(Unread(layout.relative(Path(path)), why) for path, why in problems[:LISTED])),
     )
+
+
+def _inbox_failures(items: list[Item]) -> Failures:
+    return Failures(len(items), tuple(Failed(item.clip, item.sidecar, item.why, item.at) for item in items[:LISTED]))
 
 
 def _queue(there: Situation, at_work: set[str], alive: list[Health]) -> Queue:

@@ -162,7 +162,7 @@ def test_a_camera_that_nothing_is_of_is_named_at_the_start(tree: Tree, film: Pat
 def test_an_unknown_clip_is_told_with_the_sidecars_that_could_not_be_read(tree: Tree) -> None:
     tree.write_sidecar("[{")
     words = tree.run("why", "goal", expect=1).stderr
-    assert words == "no clip 'goal' in data/prept/_configs; 1 sidecar cannot be read (clipd check)\n"
+    assert words == "no clip 'goal' in data/prept/_configs; 1 file cannot be read (clipd check)\n"
 
 
 def test_the_classic_script_does_what_clipd_run_does(tree: Tree, film: Path, tmp_path: Path) -> None:

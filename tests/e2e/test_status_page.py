@@ -84,6 +84,24 @@ def test_one_pass_leaves_a_page_that_tells_everything_and_whose_links_all_lead_s
     assert tree.run("status").stdout.splitlines()[-1].endswith("data/.clipd/status/index.html")
 
 
+def test_page_and_status_count_the_same_whatever_failed(tree: Tree, film: Path) -> None:
+    tree.add_source(film, "match.mp4")
+    tree.write_sidecar([clip("goal"), clip("late", 0, 900), clip("twin"), clip("twin")])
+    dropped = {"requests/door.json": "{}", "events/lost.json": '{"event_id": "lost"}', "links/ftp.txt": "ftp://x/y.mp4",
+               "datasets/empty.csv": "", "videos/cam1/s1/none.mp4": "no film"}  # fmt: skip
+    for name, content in dropped.items():
+        path = tree.layout.inbox / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    tree.once(expect=1)
+    page = page_of(tree).words
+    assert "6 failed, 2 cannot be read" in page
+    for name in ("door", "lost", "ftp", "empty", "none"):
+        assert name in page
+    told = tree.run("status").stdout.splitlines()[-2]
+    assert told == "0 running, 0 waiting, 6 failed, 2 unread, 1 done, 0 idle"
+
+
 def test_while_it_works_the_page_shows_progress_and_the_port_the_same_metrics(tree: Tree) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -149,7 +149,7 @@ class TestStates:
     def test_clips_that_cannot_be_told_apart_say_so(self, place: Workplace) -> None:
         self.save(place, clip(), clip(), clip("twin", status="Draft"), clip("twin", status="Draft"))
         states = [(item.state, "another clip has the id" in item.why) for item in overview(place.layout, ()).items]
-        assert states == [("waiting", True), ("waiting", True), ("idle", True), ("idle", True)]
+        assert states == [("unread", True)] * 4
 
     def test_a_clip_runs_while_its_claim_is_held_and_says_how_far_it_is(self, place: Workplace) -> None:
         self.save(place, clip())

@@ -9,7 +9,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -98,6 +98,36 @@ def test_what_stops_the_work_is_said_on_top(layout: Layout) -> None:
     assert "Make room" in shown(layout, snapshot(disk=Disk(1, 100, 50))).words
     for words in ("No clipd is running", "Remove the file PAUSE", "Make room"):
         assert words not in shown(layout, snapshot()).words
+
+
+IDLE = {"running": (), "queue": Queue(0, 0, "", (), ()), "failures": Failures(0, ()), "unreadable": Unreadable(0, ())}
+SOME = Failures(2, snapshot().failures.listed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ["all done"]),
+        ({"failures": SOME}, ["2 failed"]),
+        ({"inbox_failures": SOME}, ["2 failed"]),
+        ({"unreadable": Unreadable(3, ())}, ["3 cannot be read"]),
+        ({"failures": SOME, "inbox_failures": SOME, "unreadable": Unreadable(3, ())}, ["4 failed, 3 cannot be read"]),
+        ({"failures": SOME, "running": snapshot().running}, ["working", "2 failed"]),
+        ({"failures": SOME, "machines": ()}, ["not running", "2 failed"]),
+    ],
+)
+def test_the_head_says_that_all_is_done_only_where_nothing_failed(
+    layout: Layout, changes: dict[str, Any], told: list[str]
+) -> None:
+    source = shown(layout, snapshot(**{**IDLE, **changes})).source
+    assert re.findall(r'class="pill [a-z]+"[^>]*>([^<]*)<', source) == told
+
+
+def test_failures_of_the_inbox_are_listed_with_what_to_do(layout: Layout) -> None:
+    words = shown(layout, snapshot(**IDLE, inbox_failures=SOME)).words
+    assert "2 of the inbox. What was dropped lies in the folder failed beside its answer: mend it there" in words
+    assert "the span ends behind the last frame" in words
+    assert "Process to try again" not in words
 
 
 def test_it_needs_no_network_and_runs_no_script_but_its_own(layout: Layout) -> None:

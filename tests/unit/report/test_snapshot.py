@@ -123,6 +123,34 @@ def test_a_failure_that_was_mended_is_gone(layout: Layout, look: Callable[..., S
     assert look().clips["complete"] == 0
 
 
+def answer(layout: Layout, inbox: str, name: str, status: str, at: str = "2026-04-01T00:00:00Z", **more: Any) -> Path:
+    path = layout.inbox_of(inbox) / f"{name}.status.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"status": status, "message": f"about {name}", "completed_at": at, **more}))
+    return path
+
+
+def test_failures_of_the_inbox_are_told_apart_from_those_of_sidecars_the_newest_first(
+    layout: Layout, look: Callable[..., Snapshot]
+) -> None:
+    save(layout, [clip("x", "Failed", error="no")])
+    answer(layout, "requests", "door-43", "failed", at="2026-04-02T00:00:00Z")
+    answer(layout, "requests/failed", "door-43", "failed", at="2026-04-02T00:00:00Z")
+    answer(layout, "requests", "door-44", "done")
+    answer(layout, "requests", "door-45", "failed", at=None)
+    gone = answer(layout, "datasets", "table", "failed")
+    found = look()
+    assert [(item.clip, item.error) for item in found.inbox_failures.listed] == [
+        ("door-43", "about door-43"),
+        ("table", "about table"),
+    ]
+    assert found.inbox_failures.listed[0].sidecar == "data/inbox/requests/door-43.status.json"
+    assert (found.failures.count, found.inbox_failures.count, found.failed_count) == (1, 2, 3)
+    gone.unlink()
+    save(layout, [clip("x", "Draft")])
+    assert look().failed_count == 1
+
+
 def test_what_waits_for_something_is_told_apart_from_what_waits_for_its_turn(
     layout: Layout, look: Callable[..., Snapshot]
 ) -> None:
