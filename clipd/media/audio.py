@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import av.error
 import numpy as np
@@ -169,7 +169,7 @@ class Sound:
         """The file, open and standing at a packet from before the span (or the track's first)."""
         for run_up in RUN_UPS:
             container = self._stack.enter_context(opened(self.path, self._limits))
-            stream = cast(AudioStream, container.streams[self.track.index])
+            stream = self._stream(container)
             only(container, stream)
             goal = None if run_up is None else int((self._start - run_up) / self.track.time_base)
             if goal is None or goal <= (stream.start_time or 0):
@@ -179,6 +179,13 @@ class Sound:
             self._stack.close()
         raise MediaError(f"{self.path.name}: audio track {self.track.index} cannot be read")
 
+    def _stream(self, container: InputContainer) -> AudioStream:
+        """The track in the open file; `MediaError` where that was replaced by another one."""
+        for stream in container.streams.audio:
+            if stream.index == self.track.index:
+                return stream
+        raise MediaError(f"{self.path.name} no longer has an audio track {self.track.index}")
+
     def _lands_before(self, container: InputContainer, stream: AudioStream, goal: int) -> bool:
         """Seeks to `goal` and tells whether the next packet indeed lies before the span; then seeks again."""
         try:
@@ -187,7 +194,7 @@ class Sound:
             if packet is None or packet.pts is None or packet.pts * packet.time_base > self._start:
                 return False
             container.seek(goal, stream=stream, backward=True)
-        except (av.error.FFmpegError, OSError):
+        except (av.error.FFmpegError, OSError, IndexError):  # the last one at the end, as in `decoder`
             return False
         return True
 

@@ -151,8 +151,7 @@ class Listing:
         listed = (self.video, *self.audio)
         counts = [0] * len(listed)
         with opened(self.path, limits) as container:
-            video, audio, _ = tracks(self.path, container)
-            for track, packet in _walk(container, (video, *audio), self.sought):
+            for track, packet in _walk(container, self.found_again(container), self.sought):
                 data, number = bytes(packet), counts[track]
                 if number == len(listed[track].pts) or (track == 0 and _is_empty(self.video, data)):
                     continue
@@ -163,6 +162,17 @@ class Listing:
                 if counts == [len(one.pts) for one in listed]:
                     return
         raise MediaError(f"{self.path.name} gives other packets when it is read again; was it changed?")
+
+    def found_again(self, container: av.container.InputContainer) -> tuple[VideoStream | AudioStream, ...]:
+        """The listed tracks of the file, which was opened again.
+
+        Raises:
+            MediaError: the file was changed in the meantime.
+        """
+        video, audio, _ = tracks(self.path, container)
+        if len(audio) != len(self.audio):
+            raise MediaError(f"{self.path.name} has other tracks when it is read again; was it changed?")
+        return video, *audio
 
 
 @dataclass(frozen=True)

@@ -308,7 +308,7 @@ class _Copy:
             for number in range(1 + len(plan.sounds)):
                 source = plan.parts[plan.sounds[number - 1].template].sound if number else plan.parts[0].listing
                 if source.path not in files:
-                    files[source.path] = source.tracks or _tracks(stack, source.path, limits)
+                    files[source.path] = source.tracks or _tracks(stack, source, limits)
                 made.append(self._like(files[source.path][number], number))
         return made
 
@@ -334,9 +334,8 @@ class _Copy:
         return stream
 
 
-def _tracks(stack: ExitStack, path: Path, limits: Limits) -> tuple[VideoStream | AudioStream, ...]:
-    video, audio, _ = tracks(path, stack.enter_context(opened(path, limits)))
-    return video, *audio
+def _tracks(stack: ExitStack, source: Listing, limits: Limits) -> tuple[VideoStream | AudioStream, ...]:
+    return source.found_again(stack.enter_context(opened(source.path, limits)))
 
 
 def _write(plan: _Plan, output: Path, limits: Limits, checkpoint: Checkpoint) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import av
 import numpy as np
 import pytest
 
+from clipd.errors import MediaError
 from clipd.media.audio import Sound, SoundFacts
 from clipd.media.door import Limits
 from clipd.media.probe import probe
-from tests.footage import footage, pictures
+from tests.footage import footage, make, pictures
 
 SECONDS = 4
 
@@ -126,6 +128,16 @@ def test_a_track_without_sound_in_the_span_is_empty(tmp_path: Path) -> None:
     info = probe(path, Limits())
     with Sound(path, info.audio[0], Fraction(2), Fraction(3), Limits()) as sound:
         assert sound.is_empty
+
+
+@pytest.mark.parametrize("index", [0, 1], ids=["another kind", "fewer tracks"])
+def test_a_file_that_was_replaced_by_one_without_the_track_is_told_of(tmp_path: Path, index: int) -> None:
+    path = make_sound(tmp_path / "v.mov", parts=[(0, 48000, 0)])
+    info = probe(path, Limits())
+    make(tmp_path / "v.mp4").rename(path)
+    sound = Sound(path, replace(info.audio[0], index=index), Fraction(0), Fraction(1), Limits())
+    with pytest.raises(MediaError, match=f"v.mov no longer has an audio track {index}"), sound:
+        pass
 
 
 def test_g711_is_decoded(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
-from clipd.errors import Deferred, Superseded
+from clipd.errors import Deferred, MediaError, Superseded
 from clipd.media import remux
 from clipd.media.door import Limits
 from clipd.media.packets import CannotCopy, Slice
@@ -356,3 +356,22 @@ def test_a_span_of_real_footage_may_end_at_any_frame_of_a_group(tmp_path: Path) 
         joined = join([Slice(film, Fraction(0), (last - 1) * frame, last * frame)], output)
         assert joined.end == last * frame
         assert decoded_from_the_start(output, 0) == whole[last - joined.frames : last]
+
+
+@pytest.mark.parametrize("sounds", [(None, "aac"), ("aac", None)], ids=["one track more", "one less"])
+def test_a_recording_that_is_replaced_before_it_is_copied_is_told_of(
+    sounds: tuple[str | None, str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remux, "HELD_BYTES", 0)
+    before, after = (beep_film(tmp_path / f"{audio}.mp4", seconds=2, audio=audio).read_bytes() for audio in sounds)
+    first, second = tmp_path / "first.mp4", tmp_path / "second.mp4"
+    first.write_bytes(before)
+    second.write_bytes(before)
+
+    def replace(stage: str, done: int, total: int) -> None:
+        if stage == "copying":
+            second.write_bytes(after)
+
+    slices = [Slice(first), Slice(second, Fraction(2))]
+    with pytest.raises(MediaError, match=r"second.mp4 has other tracks when it is read again; was it changed\?"):
+        copy_joined(slices, tmp_path / "joined.mp4", Limits(), checkpoint=replace)
