@@ -386,6 +386,21 @@ def test_a_source_that_cannot_be_read_is_named(export: Run, tmp_path: Path) -> N
         export(tmp_path / "v.mp4", FrameSpan(0, 1))
 
 
+@pytest.mark.parametrize("other", ["intel_one-by-one-person-detection.mp4", "docutils_pens.mp4"])
+def test_a_source_that_is_overwritten_while_it_is_cut_is_no_error_of_ours(
+    export: Run, tmp_path: Path, other: str
+) -> None:
+    source = tmp_path / "v.mp4"
+    source.write_bytes(footage("intel_car-detection.mp4").read_bytes())
+
+    def overwrite(stage: str, done: int, total: int) -> None:
+        if (stage, done) == ("encoding", 5):
+            source.write_bytes(footage(other).read_bytes())
+
+    with pytest.raises((MediaError, Rejected)):
+        export(source, FrameSpan(10, 370), checkpoint=overwrite)
+
+
 def test_an_estimate_tells_size_and_frames_without_making_anything(tmp_path: Path) -> None:
     source = make(tmp_path / "v.mp4", size=(320, 180))
     settings = Settings(formats=("h264", "ffv1"))
