@@ -23,6 +23,7 @@ from clipd.intake.rounds import SLICE_SECONDS
 from clipd.intake.scans import Scans
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
+from clipd.tree import awaited
 from clipd.tree.layout import Layout
 from clipd.worker.pool import Ended
 
@@ -30,6 +31,8 @@ PENDING_SECONDS = 1.0
 """Whose request is not begun within this time is told that it is pending."""
 UNTOLD = ("clip", "compound", "rows", "results")
 """Kinds of jobs whose people are not told that they wait: a sidecar is written once, and a dataset is told by row."""
+AWAITED_SECONDS = 300.0
+"""How often a job that waits for files is looked at, though none of them stirs."""
 AGAIN_SECONDS = 0.5
 """How soon a job is looked at again whose outcome says nothing of it."""
 
@@ -49,6 +52,8 @@ class Held:
     """Is there nothing that a single pass could wait for?"""
     sighting: lease.Heartbeat | None = None
     since: float = 0.0
+    awaits: awaited.Marks = ()
+    """It waits for one of these to change."""
 
 
 class Dispatch:
@@ -117,7 +122,7 @@ class Dispatch:
         for job in self._scan.jobs:
             if job.id not in self.out and self.is_ours(job):
                 held = self._held.get(job.wish)
-                if held is None or held.until <= now:
+                if held is None or (held.until <= now and not self._awaits(held, now)):
                     due.append(job)
                 else:
                     until.append(held.until)
@@ -153,7 +158,9 @@ class Dispatch:
         if outcome.verdict is Verdict.DEFERRED and self._waiters.has_news(job):
             wait = 0.0
         passing = outcome.verdict in (Verdict.DEFERRED, Verdict.BUSY)
-        self._held[job.wish] = Held(job.id, outcome.message, now + wait, settled=passing)
+        self._held[job.wish] = Held(
+            job.id, outcome.message, now + wait, settled=passing, since=now, awaits=outcome.awaits
+        )
         self._due_at = 0.0
         return outcome
 
@@ -219,6 +226,13 @@ class Dispatch:
                 self._tell_one_pending(job, gate)
         if is_through:
             self._pending_as_of = token
+
+    def _awaits(self, held: Held, now: float) -> bool:
+        """Does it wait on, because no file that it waits for has stirred?"""
+        if not held.awaits or now >= held.since + AWAITED_SECONDS or awaited.stirred(self._layout, held.awaits):
+            return False
+        held.until = now + self.config.retry.deferred_wait_seconds
+        return True
 
     def _start(self, job: Job, now: float) -> None:
         claim = self._layout.claim(job.id)

@@ -40,6 +40,7 @@ from clipd.model.clip import Status
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
 from clipd.model.setting import Section
+from clipd.tree import awaited
 from clipd.tree import record as records
 from clipd.tree.layout import Layout
 from clipd.tree.marker import require_root
@@ -96,7 +97,7 @@ def process(
             outcome = Outcome(Verdict.BUSY, str(error), again_in_seconds=place.claims.lease_seconds)
         except ClipdError as error:
             outcome = _deferred(error, place)
-        logger.log(_LEVELS[outcome.verdict], "{}: {}{}", outcome.verdict, job.name, _after_colon(outcome.message))
+        logger.log(_level(outcome), "{}: {}{}", outcome.verdict, job.name, _after_colon(outcome.message))
         return outcome
 
 
@@ -104,10 +105,10 @@ def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str
     wish = ORIGINS[job.kind].read(place.layout, job)
     if wish is None or not wish.due:
         return Outcome(Verdict.NOT_DUE, "nobody asks for it any more")
-    logger.info("claimed: {}", job.name)
     sweep(place.layout, job.id)
     former = records.read_record(place.layout, job.id)
     record = attempts.reckon(former, job, wish.stand, place.daemon, last_words, forgiven)
+    logger.log("DEBUG" if attempts.waited(former, record) else "INFO", "claimed: {}", job.name)
     if record.state == "failed" or attempts.hopeless(record, place.retry):
         return _fail(job, place, wish, record, record.last_error)
     if (wait := attempts.too_soon(record, place.clock.now(), place.retry)) > 0:
@@ -220,7 +221,9 @@ def _complete(job: Job, place: Workplace, wish: Wish, record: Record, receipt: R
     except Temporary as error:
         attempts.end(place.layout, record, place.clock.now(), last_error=str(error))
         words = f"finished, but the answer cannot be written yet: {error}"
-        return Outcome(Verdict.DEFERRED, words, receipt.results, place.retry.deferred_wait_seconds, receipt.warnings)
+        known = attempts.is_same_reason(record.last_error, str(error))
+        wait = place.retry.deferred_wait_seconds
+        return Outcome(Verdict.DEFERRED, words, receipt.results, wait, receipt.warnings, known)
     if written.result == "superseded":
         attempts.end(place.layout, record, place.clock.now())
         return Outcome(Verdict.SUPERSEDED, "the clip was changed meanwhile; it runs again if it asks to")
@@ -276,11 +279,12 @@ def _after(error: Exception, job: Job, place: Workplace, wish: Wish, record: Rec
             attempts.end(place.layout, record, now, last_error=words)
             ORIGINS[job.kind].tell(place.layout, job, "waiting", words, now)
             verdict = Verdict.RETRY if error.settles else Verdict.DEFERRED
-            return Outcome(verdict, words, again_in_seconds=error.wait_seconds)
+            known = attempts.is_same_reason(record.last_error, words)
+            return Outcome(verdict, words, again_in_seconds=error.wait_seconds, known=known)
         case Deferred():
             attempts.end(place.layout, record, now, last_error=words)
             ORIGINS[job.kind].tell(place.layout, job, "waiting", words, now)
-            return _deferred(error, place)
+            return replace(_deferred(error, place), known=attempts.is_same_reason(record.last_error, words))
         case MediaError():
             limit = rules.media_attempts
         case MemoryError():
@@ -310,7 +314,10 @@ def _decides(job: Job, place: Workplace, wish: Wish) -> object:
 def _deferred(error: ClipdError, place: Workplace) -> Outcome:
     wait = error.wait_seconds if isinstance(error, Deferred) else None
     return Outcome(
-        Verdict.DEFERRED, str(error), again_in_seconds=place.retry.deferred_wait_seconds if wait is None else wait
+        Verdict.DEFERRED,
+        str(error),
+        again_in_seconds=place.retry.deferred_wait_seconds if wait is None else wait,
+        awaits=awaited.marks(place.layout, error) if isinstance(error, awaited.Awaiting) else (),
     )
 
 
@@ -319,6 +326,11 @@ def _revision(job: Job, prepared: Prepared, sources: tuple[Identity, ...]) -> st
     content = {"kind": job.kind, "sources": [source.sha256 for source in sources], "decides": prepared.decides}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _level(outcome: Outcome) -> str:
+    """Whoever waits for one thing all day says so once."""
+    return "DEBUG" if outcome.verdict is Verdict.DEFERRED and outcome.known else _LEVELS[outcome.verdict]
 
 
 def _after_colon(words: str) -> str:

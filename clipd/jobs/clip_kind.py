@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from clipd.errors import Deferred
+from clipd.files.walk import look
 from clipd.jobs import clip as clips
 from clipd.jobs.clip import Settings
 from clipd.jobs.context import Context
@@ -16,6 +16,7 @@ from clipd.jobs.rendition import Rendition
 from clipd.media.door import Limits
 from clipd.model.clip import Clip
 from clipd.model.job import Job
+from clipd.tree.awaited import Awaiting
 from clipd.tree.layout import Layout
 
 
@@ -36,7 +37,8 @@ class ClipKind:
         source, assumed = layout.find_source(request.source_path, sidecar)
         if not os.path.lexists(source):
             why = f" ({'; '.join(assumed)})" if assumed else ""
-            raise Deferred(f"waiting for its source: {layout.relative(source)} is not there{why}")
+            words = f"waiting for its source: {layout.relative(source)} is not there{why}"
+            raise missing(layout, sidecar, source, words)
         place = layout.place(sidecar)
         renditions = tuple(
             replace(rendition, folder=layout.output_folder(rendition.format, place))
@@ -65,6 +67,12 @@ class ClipKind:
         truth = made.truth.plain()
         warnings: Sequence[str] = truth.pop("warnings")
         return Result(made.artifacts, truth, tuple(warnings))
+
+
+def missing(layout: Layout, sidecar: Path, source: Path, words: str) -> Awaiting:
+    """What to raise while neither `source` nor another video that an entry of `sidecar` may mean is there."""
+    folders = (source.parent, layout.mirrored_folder(sidecar))
+    return Awaiting(words, {source: None, **{folder: look(folder) for folder in folders}})
 
 
 UNDECIDING = ("key", "priority", "modified_at", "notes", "source_path")

@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clipd.errors import Deferred
 from clipd.jobs import clip as clips
 from clipd.jobs.clip import Settings
-from clipd.jobs.clip_kind import UNDECIDING
+from clipd.jobs.clip_kind import UNDECIDING, missing
 from clipd.jobs.context import Context
 from clipd.jobs.joined import FilmPart, join
 from clipd.jobs.kind import Prepared, Result
@@ -44,7 +43,8 @@ class CompoundKind:
             source, notes = layout.find_source(clip.source_path, sidecar, elsewhere=part.is_named)
             if not os.path.lexists(source):
                 why = f" ({'; '.join(notes)})" if notes else ""
-                raise Deferred(f"waiting for the source of part {number}: {layout.relative(source)} is not there{why}")
+                words = f"waiting for the source of part {number}: {layout.relative(source)} is not there{why}"
+                raise missing(layout, sidecar, source, words)
             assumed += [f"part {number}: {note}" for note in notes]
             parts.append(FilmPart(source, clip.name, clip.span, crop=clip.crop))
         place = layout.place(sidecar)

@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from clipd.errors import Deferred, Rejected
-from clipd.files.walk import NOT_THERE_YET, any_of
+from clipd.errors import Rejected
+from clipd.files.walk import NOT_THERE_YET, any_of, look
 from clipd.jobs import event_cut, pictures
 from clipd.jobs.clip import Settings as ClipSettings
 from clipd.jobs.context import Context
@@ -25,6 +25,7 @@ from clipd.media.door import Limits
 from clipd.media.probe import probe
 from clipd.media.sequence import is_picture
 from clipd.model.job import Job
+from clipd.tree.awaited import Awaiting
 from clipd.tree.layout import UNNAMED, Layout, Place
 
 BYTES_A_SECOND = 2 << 20
@@ -61,7 +62,7 @@ class EventKind:
             video = None
         if video is None and not images:
             if request.video_path is not None:
-                raise Deferred(f"waiting for its video: {request.video_path} is not there")
+                raise _missing(layout, here, request.video_path, f"its video: {request.video_path}")
             raise Rejected("there is neither a video nor a picture; give video_path with start, or image_paths")
         if video is None and request.video_path is not None and not notes:
             notes.append(f"the video {request.video_path} is not there; the pictures were taken")
@@ -161,13 +162,20 @@ def _found(layout: Layout, here: Path, written: str) -> Path | None:
     return next((path for path in layout.beneath(written, here) if os.path.lexists(path)), None)
 
 
+def _missing(layout: Layout, here: Path, written: str, what: str) -> Awaiting:
+    """What to raise while nothing lies where a request in the folder `here` may mean by `written`."""
+    # Pictures that come into its own folder would do, too.
+    own = {} if here == layout.inbox_of("events") else {here: look(here)}
+    return Awaiting(f"waiting for {what} is not there", {**dict.fromkeys(layout.beneath(written, here)), **own})
+
+
 def _images(layout: Layout, here: Path, event: Event) -> Iterator[Path]:
     """The pictures of an event, in natural order: those that it names, or those of its own folder."""
     if event.image_paths is not None:
         missing = [written for written in event.image_paths if _found(layout, here, written) is None]
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            raise Deferred(f"waiting for its pictures: {missing[0]}{more} is not there")
+            raise _missing(layout, here, missing[0], f"its pictures: {missing[0]}{more}")
         for written in event.image_paths:
             if (path := _found(layout, here, written)) is not None:
                 yield path

@@ -30,7 +30,9 @@ class Outcome:
     """When to look at the job again, for RETRY, DEFERRED and BUSY."""
     warnings: tuple[str, ...] = field(default=())
     known: bool = False
-    """Had the person been told of these very outputs before, so that this is no news?"""
+    """Had the person been told of these very outputs, or of this reason to wait, before, so that this is no news?"""
+    awaits: tuple[tuple[str, str], ...] = ()
+    """Until one of these changes, another look is of no use: paths relative to the root, and how each looked."""
     status: str = ""
     """What the answer calls it, where the job's kind has words of its own (`partial`)."""
     error: str = ""

@@ -395,6 +395,10 @@ class Layout:
         note = "source_path is missing" if not source_path else f"source_path {source_path!r} names no file"
         return self._below_source(mirrored), (f"{note}; used {self.relative(mirrored)}, the sidecar's own place",)
 
+    def mirrored_folder(self, sidecar: Path) -> Path:
+        """The folder of the source tree where the video of `sidecar` may lie that it does not name."""
+        return self.source.joinpath(*sidecar.relative_to(self.sidecars).parts[:-1])
+
     def _named_source(self, source_path: str) -> Path | None:
         parts = PurePosixPath(source_path.replace("\\", "/")).parts
         if ".." in parts or "\0" in source_path:
@@ -409,8 +413,7 @@ class Layout:
 
     def _mirrored_source(self, sidecar: Path, suffix: str | None) -> Path | None:
         place = self.place(sidecar)
-        folder = self.source.joinpath(*sidecar.relative_to(self.sidecars).parts[:-1])
-        found = _standing(folder, place.video)
+        found = _standing(self.mirrored_folder(sidecar), place.video)
         if len(found) > 1 and suffix:
             found = [path for path in found if path.suffix.lower() == suffix.lower()] or found
         if len(found) > 1:

@@ -7,6 +7,7 @@ the clip and is forgiven far more often.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,8 @@ from clipd.model.job import Job
 from clipd.tree.layout import Layout
 from clipd.tree.record import Record, write_record
 from clipd.worker.retry import Settings, wait_seconds
+
+_NUMBER = re.compile(r"[0-9.]+[KMGTP]?")
 
 
 def reckon(record: Record, job: Job, stand: str, daemon: str, last_words: str, forgiven: bool = False) -> Record:
@@ -62,6 +65,16 @@ def failed(layout: Layout, record: Record, now: datetime, words: str, settings: 
     wait = wait_seconds(record.failures + 1, settings)
     again = stamp(now + timedelta(seconds=wait))
     return end(layout, record, now, failures=record.failures + 1, last_error=words, next_try_at=again), wait
+
+
+def waited(former: Record, record: Record) -> bool:
+    """Did the `former` attempt at the same wish only find that it has to wait? `record` was reckoned from it."""
+    return bool(record.last_error) and record.next_try_at is None and former.attempt_by is None
+
+
+def is_same_reason(former: str, words: str) -> bool:
+    """Are these the same reason to wait? How many bytes or seconds are missing may change all the time."""
+    return _NUMBER.sub("", former) == _NUMBER.sub("", words)
 
 
 def hopeless(record: Record, settings: Settings) -> bool:

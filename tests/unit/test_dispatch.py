@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from clipd.config import Config
-from clipd.dispatch import Dispatch
+from clipd.dispatch import AWAITED_SECONDS, Dispatch
 from clipd.errors import Deferred
 from clipd.files import lease
+from clipd.files.walk import look
 from clipd.intake.sources.requests import Requests
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
-from clipd.tree import request
+from clipd.tree import awaited, request
 from clipd.worker.pool import Ended
 from tests.fake_clock import NOON, FakeClock
 from tests.place import laid_out
@@ -266,3 +267,35 @@ def test_what_was_recorded_while_a_request_was_looked_at_counts_too(desk: Desk) 
     desk.dispatch.recorded(frozenset({"cam1"}))
     desk.end(one, Outcome(Verdict.DEFERRED, "not recorded yet", again_in_seconds=60.0))
     assert desk.hand_out() == ["one"]
+
+
+class TestWhatWaitsForFiles:
+    @pytest.fixture
+    def one(self, desk: Desk) -> Job:
+        """A job that waits for one file to come, and for another one to change."""
+        one, note = job("one"), desk.layout.root / "note.yaml"
+        note.write_text("wrong")
+        desk.asked.ask(one)
+        desk.hand_out()
+        awaits = tuple((name, awaited.mark(look(desk.layout.root / name))) for name in ("film.mp4", "note.yaml"))
+        desk.end(one, Outcome(Verdict.DEFERRED, "not there", again_in_seconds=15.0, awaits=awaits))
+        return one
+
+    @pytest.mark.usefixtures("one")
+    def test_is_not_handed_out_before_one_of_them_stirs(self, desk: Desk) -> None:
+        for _ in range(8):
+            desk.clock.pass_(15.0)
+            assert desk.hand_out() == []
+            assert desk.dispatch.due_at == desk.clock.monotonic() + 15.0
+
+    @pytest.mark.usefixtures("one")
+    @pytest.mark.parametrize("name", ["film.mp4", "note.yaml"])
+    def test_is_handed_out_when_it_does(self, desk: Desk, name: str) -> None:
+        (desk.layout.root / name).write_text("as it should be")
+        desk.clock.pass_(15.0)
+        assert desk.hand_out() == ["one"]
+
+    @pytest.mark.usefixtures("one")
+    def test_is_looked_at_now_and_then_all_the_same(self, desk: Desk) -> None:
+        desk.clock.pass_(AWAITED_SECONDS)
+        assert desk.hand_out() == ["one"]

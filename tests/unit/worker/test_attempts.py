@@ -189,3 +189,21 @@ class TestWaiting:
 def test_stamps_are_read_as_they_are_written() -> None:
     record = Record("job", next_try_at="2026-05-01T12:00:05.000Z")
     assert attempts.too_soon(record, datetime.fromisoformat("2026-05-01T14:00:00+02:00"), RETRY) == 5
+
+
+def test_an_attempt_that_only_waited_is_told_from_one_that_failed_or_died(layout: Layout) -> None:
+    former = read_record(layout, "job")
+    assert not attempts.waited(former, reckoned(layout))
+    attempts.end(layout, attempts.begin(layout, reckoned(layout), HERE, "host", NOON), NOON, last_error="not there")
+    assert attempts.waited(read_record(layout, "job"), reckoned(layout))
+    assert not attempts.waited(read_record(layout, "job"), reckoned(layout, stand="another wish"))
+    dies(layout)
+    assert not attempts.waited(read_record(layout, "job"), reckoned(layout))
+    attempts.failed(layout, reckoned(layout), NOON, "broken", RETRY)
+    assert not attempts.waited(read_record(layout, "job"), reckoned(layout))
+
+
+def test_a_reason_is_the_same_whatever_its_numbers() -> None:
+    full = "disk full: {} free at /srv, about 3.0MiB needed"
+    assert attempts.is_same_reason(full.format("10.5GiB"), full.format("900KiB"))
+    assert not attempts.is_same_reason(full.format("10GiB"), "the share is away")
