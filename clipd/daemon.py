@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from loguru import logger
@@ -69,8 +69,8 @@ class Signal:
 class Tally:
     """What one run of the daemon did, for its closing words and exit code."""
 
-    complete: list[Outcome] = field(default_factory=list)
-    failed: list[tuple[Job, str]] = field(default_factory=list)
+    complete: int = 0
+    failed: int = 0
 
 
 class Daemon:
@@ -116,8 +116,9 @@ class Daemon:
         self._next_beat = self._next_sweep = self._next_watch = 0.0
         self._root_trouble = ""
         self._stopping = False
-        self._renewing = False
-        self._pool = self._new_pool()
+        self._pool = self._new_pool(config)
+        self._next_pool: Executor | None = None
+        """What is to replace the workers, once the former ones have finished, because their settings changed."""
         self._watch: Watch | None = None
         self._indexing: Indexing | None = None
         self._started_at = stamp(self.clock.now())
@@ -269,8 +270,10 @@ class Daemon:
 
     def _hand_out(self) -> None:
         """Give the oldest due jobs to free workers."""
-        if self._renewing:
-            self._renew_pool()
+        if self._next_pool is not None and not self._pool.running:
+            self._pool.stop(0)
+            self._pool, self._next_pool = self._next_pool, None
+            self._pool.start()
         self._dispatch.hand_out(self._room(), self._room_now)
 
     def _submit(self, job: Job, last_words: str, patience: float, forgiven: bool) -> None:
@@ -284,7 +287,7 @@ class Daemon:
 
     def _room(self) -> int:
         """How many jobs may be begun now."""
-        if self._renewing or self._steering.gate.shut:
+        if self._next_pool is not None or self._steering.gate.shut:
             return 0
         return min(self._pool.free, self._batch_room())
 
@@ -303,10 +306,10 @@ class Daemon:
         job = ended.job
         outcome = self._dispatch.ended(ended, is_root_there=self._root_is_there)
         if outcome.verdict is Verdict.COMPLETE:
-            self.tally.complete.append(outcome)
+            self.tally.complete += 1
             self._has_new = True
         elif outcome.verdict is Verdict.FAILED:
-            self.tally.failed.append((job, outcome.message))
+            self.tally.failed += 1
         self._showing.ended(job, outcome)
         self._steering.told(job, outcome)
         if self._told is not None:
@@ -388,11 +391,11 @@ class Daemon:
             config = self._reload()
             if (config.root, config.directories) != (self.config.root, self.config.directories):
                 raise ConfigError("root and directories cannot change while clipd runs; restart it")
+            if any(getattr(config, part) != getattr(self.config, part) for part in ("workers", "log", "executor")):
+                self._next_pool = self._new_pool(config)
         except ConfigError as error:
             logger.error("the settings were not taken, everything stays as it was: {}", error)
             return
-        parts = ("workers", "log", "executor")
-        self._renewing = any(getattr(config, part) != getattr(self.config, part) for part in parts)
         former, self.config = self.config, config
         self._dispatch.renew(config)
         self.scan.renew(config.watch.ignore, config.watch.settle_seconds)
@@ -406,14 +409,6 @@ class Daemon:
         log.start(config.log, self.layout.root)
         self._rounds.soon()
         logger.info("the settings were read again")
-
-    def _renew_pool(self) -> None:
-        """Replace the workers, once the former ones have finished, because their settings changed."""
-        if not self._pool.running:
-            self._pool.stop(0)
-            self._pool = self._new_pool()
-            self._pool.start()
-            self._renewing = False
 
     @property
     def _done(self) -> bool:
@@ -442,7 +437,7 @@ class Daemon:
                     self._take_end(message)
         # A single pass has nobody who waits for its end.
         self._steering.stop(self.config.stop_seconds if self._once else PARTING_SECONDS)
-        logger.info("stopped: {} complete, {} failed", len(self.tally.complete), len(self.tally.failed))
+        logger.info("stopped: {} complete, {} failed", self.tally.complete, self.tally.failed)
         return 1 if self._once and (self.tally.failed or self.unreadable) else 0
 
     @property
@@ -513,13 +508,13 @@ class Daemon:
         )
         self._indexing.start()
 
-    def _new_pool(self) -> Executor:
-        if self.config.executor.kind == "dask":
+    def _new_pool(self, config: Config) -> Executor:
+        if config.executor.kind == "dask":
             from clipd.worker.dask.cluster import Cluster
 
-            return Cluster(self.config.executor, self.config.claims, self.layout, self._messages.put)
-        prepare = (self.config.log, self.layout.root, False)
-        return Pool(self.config.workers, process, log.start, prepare, self._messages.put)
+            return Cluster(config.executor, config.claims, self.layout, self._messages.put)
+        prepare = (config.log, self.layout.root, False)
+        return Pool(config.workers, process, log.start, prepare, self._messages.put)
 
     def _new_scans(self) -> Scans:
         return Scans(

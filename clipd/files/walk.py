@@ -16,6 +16,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from clipd.files.atomic import as_clipd_error
+
 NOT_THERE_YET = (
     ".*",
     "~*",
@@ -71,11 +73,16 @@ class Look(NamedTuple):
 
 
 def look(path: Path) -> Look | None:
-    """A look at `path` itself (a link is not followed); None where there is nothing."""
+    """A look at `path` itself (a link is not followed); None where there is nothing.
+
+    Raises what `atomic.as_clipd_error` makes of any other trouble.
+    """
     try:
         return Look.of(path.lstat())
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise as_clipd_error(error, f"looking at {path}") from error
 
 
 class Patterns:

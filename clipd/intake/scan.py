@@ -15,6 +15,7 @@ from pathlib import Path
 
 from clipd.clock import Clock
 from clipd.errors import ClipdError, Temporary
+from clipd.files import atomic
 from clipd.files.walk import Look, any_of, files
 from clipd.intake.admit import Admission
 from clipd.intake.settle import Settling
@@ -64,6 +65,8 @@ class Scan:
     """One for all of the files that ask for nothing and have as many clips of each status."""
     _arrived: dict[str, Iterator[str]] = field(default_factory=dict)
     """Folders that somebody spoke of and that are being walked."""
+    _vanished: set[str] = field(default_factory=set)
+    """Folders that are gone, while what lay in them is still known."""
 
     @property
     def folder(self) -> Path:
@@ -114,6 +117,7 @@ class Scan:
 
     def look_again(self, seconds: float) -> None:
         """For about `seconds`, look at unsettled files whose time has come, and into folders of which hints came."""
+        self._forget_vanished()
         now = self.clock.monotonic()
         for path in [path for path, due in self.unsettled.items() if due <= now]:
             self.hint(path)
@@ -129,7 +133,7 @@ class Scan:
     @property
     def busy(self) -> bool:
         """Is there a folder that `look_again` has not come to the end of?"""
-        return bool(self._arrived)
+        return bool(self._arrived or self._vanished)
 
     def hint(self, path: str, *, closed: bool = False) -> None:
         """Somebody says that something happened at `path`: a file that counts, or a folder that may hold some.
@@ -141,7 +145,7 @@ class Scan:
         try:
             seen = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            self._forget_below(path)
+            self._vanish(path)
             return
         except OSError:
             return  # the next walk finds out, and tells
@@ -151,7 +155,7 @@ class Scan:
         elif stat.S_ISDIR(seen.st_mode):
             self._arrived[path] = self._look_into(path)
         else:
-            self._forget_below(path)
+            self._vanish(path)
 
     def _look_into(self, folder: str) -> Iterator[str]:
         for path, seen in files(
@@ -183,8 +187,12 @@ class Scan:
 
     def _read(self, path: str, seen: Look) -> None:
         try:
-            admission = self.source.admit(self.layout, Path(path))
+            with atomic.translated(f"reading {path}"):
+                admission = self.source.admit(self.layout, Path(path))
         except ClipdError as error:
+            if not self._is_there(path):
+                self._forget(path)
+                return
             if self._suspects.get(path) != seen:
                 # Perhaps an editor is half way through saving in place: believe it when it is still so a moment later.
                 self._suspects[path] = seen
@@ -192,7 +200,7 @@ class Scan:
                 return
             if not isinstance(error, Temporary):
                 # Never touched, and not forgotten: it counts again when it looks different.
-                self._keep(path, seen, self.source.refused(self.layout, Path(path), error))
+                self._keep(path, seen, self._refused(path, error))
             self.changes += 1
             self._say(path, str(error))
             return
@@ -202,6 +210,12 @@ class Scan:
         self._keep(path, seen, admission)
         self.changes += 1
         self._refuse(path, admission.problems)
+
+    def _refused(self, path: str, error: ClipdError) -> Admission:
+        try:
+            return self.source.refused(self.layout, Path(path), error)
+        except OSError:
+            return Admission(())  # it is gone by now, which the next look finds out
 
     def _keep(self, path: str, seen: Look, admission: Admission) -> None:
         self._asking.pop(path, None)
@@ -248,14 +262,23 @@ class Scan:
         except OSError:
             return True
 
-    def _forget_below(self, path: str) -> None:
+    def _vanish(self, path: str) -> None:
         """There is nothing any more at `path`, which was a file that counts or a folder of some."""
-        if self._wants(os.path.basename(path)):  # noqa: PTH119 - a hot path
-            if path in self.seen or path in self.unsettled:
-                self._forget(path)
+        if not self._wants(os.path.basename(path)):  # noqa: PTH119 - a hot path
+            self._vanished.add(path)
+        elif path in self.seen or path in self.unsettled:
+            self._forget(path)
+
+    def _forget_vanished(self) -> None:
+        """Forget what lay in folders that are gone: all of them at once, since that looks at all that is known."""
+        if not self._vanished:
             return
-        for known in [known for known in chain(self.seen, self.unsettled) if known.startswith(path + os.sep)]:
-            self._forget(known)
+        gone, self._vanished = self._vanished, set()
+        below = [path for path in chain(self.seen, self.unsettled) if _lies_in(path, gone)]
+        for path in below:
+            # Another folder may have come to the place meanwhile.
+            if not self._is_there(path):
+                self._forget(path)
 
     def _forget(self, path: str) -> None:
         self.changes += 1
@@ -266,6 +289,15 @@ class Scan:
         self.refused.pop(path, None)
         self._suspects.pop(path, None)
         self.settling.forget(path)
+
+
+def _lies_in(path: str, folders: set[str]) -> bool:
+    at = path.rfind(os.sep)
+    while at > 0:
+        if path[:at] in folders:
+            return True
+        at = path.rfind(os.sep, 0, at)
+    return False
 
 
 def _apart_from_place(problem: str) -> str:

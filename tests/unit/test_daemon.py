@@ -91,3 +91,34 @@ def test_a_single_pass_looks_again_at_what_its_work_brought(tmp_path: Path, monk
 
     Daemon(load(tree.root, tree.root / "clipd.yaml"), once=True, told=bring).run()
     assert Forgetful.submitted == ["match / goal", "later / later"]
+
+
+def test_workers_whose_settings_changed_are_replaced_however_often_the_settings_are_read(tmp_path: Path) -> None:
+    tree = Tree.at(tmp_path / "tree", {"workers": {"max_workers": 1}})
+    config = load(tree.root, tree.root / "clipd.yaml")
+    more = config.model_copy(update={"workers": config.workers.model_copy(update={"max_workers": 3})})
+    daemon = Daemon(config, reload=lambda: more)
+    daemon._take_settings()
+    daemon._take_settings()
+    assert daemon._room() == 0
+    daemon._hand_out()
+    assert daemon._room() == 3
+    daemon._pool.stop(0)
+
+
+def test_settings_of_a_cluster_that_cannot_be_reached_with_them_change_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="the extra clipd[dask] is not installed")
+    tree = Tree.at(tmp_path / "tree")
+    config = load(tree.root, tree.root / "clipd.yaml")
+    lost = {
+        "kind": "dask",
+        "scheduler": "tls://node1:8786",
+        "ca_file": "/none",
+        "cert_file": "/none",
+        "key_file": "/none",
+    }
+    daemon = Daemon(config, reload=lambda: load(tree.root, tree.root / "clipd.yaml", {"executor": lost}))
+    daemon._take_settings()
+    assert daemon.config is config
+    daemon._hand_out()
+    assert daemon._room() == 2

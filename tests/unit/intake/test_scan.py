@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -262,6 +264,33 @@ class TestSettling:
         assert tree.jobs == ["cam1/a: x", "cam1/a: y"]
 
 
+def test_a_file_that_vanishes_while_it_is_read_is_forgotten_without_a_word(tree: Tree) -> None:
+    def vanish(path: Path) -> None:
+        path.unlink()
+        path.lstat()
+
+    tree.save("cam1/a", "x")
+    tree.broken = vanish
+    assert tree.settled_walk() == ["cam1/a"]
+    assert tree.told == []
+    assert dict(tree.scan.unsettled) == {}
+    assert list(tree.scan.seen) == []
+
+
+def test_whatever_the_system_says_of_a_file_is_told_and_the_walk_goes_on(tree: Tree) -> None:
+    def stale(path: Path) -> None:
+        if path.name.startswith("a"):
+            raise OSError(errno.ESTALE, "Stale file handle")
+
+    tree.save("cam1/a", "x")
+    tree.save("cam1/b", "y")
+    tree.broken = stale
+    tree.settled_walk()
+    tree.settled_walk()
+    assert [words for _, words in tree.told] == [f"reading {tree.path('cam1/a')}: Stale file handle"]
+    assert tree.jobs == ["cam1/b: y"]
+
+
 class TestHints:
     def test_a_hint_for_an_unchanged_sidecar_costs_no_read(self, tree: Tree) -> None:
         tree.save("cam1/a", "x")
@@ -304,6 +333,8 @@ class TestHints:
         after.parent.mkdir()
         before.rename(after)
         tree.scan.hint(str(before))
+        assert tree.scan.busy
+        tree.scan.look_again(1.0)
         assert tree.jobs == ["cam1/s10/c: x"]
         tree.scan.hint(str(after), closed=True)
         tree.scan.look_again(1.0)
@@ -318,7 +349,19 @@ class TestHints:
         (tree.layout.sidecars / "cam1/s1/deep").rmdir()
         (tree.layout.sidecars / "cam1/s1").rmdir()
         tree.scan.hint(str(tree.layout.sidecars / "cam1/s1"))
+        tree.scan.look_again(1.0)
         assert tree.jobs == ["cam1/s2/c: x"]
+
+    def test_what_comes_to_the_place_of_a_folder_that_went_is_not_forgotten_with_it(self, tree: Tree) -> None:
+        for name in ("cam1/s1/a", "cam1/s1/b"):
+            tree.save(name, "x")
+        tree.settled_walk()
+        shutil.rmtree(tree.layout.sidecars / "cam1/s1")
+        tree.scan.hint(str(tree.layout.sidecars / "cam1/s1"))
+        tree.save("cam1/s1/a", "new")
+        tree.hint("cam1/s1/a", closed=True)
+        tree.scan.look_again(1.0)
+        assert tree.jobs == ["cam1/s1/a: new"]
 
     @pytest.mark.parametrize("name", [".a", "~a", "x.sync-conflict-1", ".git/a", "cam1/@eaDir/a"])
     def test_a_hint_reads_nothing_that_a_walk_would_pass_over(self, tree: Tree, name: str) -> None:
