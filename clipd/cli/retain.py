@@ -9,11 +9,12 @@ from pydantic import ByteSize
 from rich.markup import escape
 from rich.table import Table
 
-from clipd.cli.app import ConfigFile, Root, app, out, say, tree
+from clipd.cli.app import ConfigFile, Root, app, counted, out, say, tree
 from clipd.clock import SystemClock
 from clipd.delivery.retention import Step, plan, remove
 from clipd.errors import ClipdError
 from clipd.log import plain
+from clipd.report import pages
 from clipd.tree.marker import require_same_share
 
 
@@ -35,7 +36,7 @@ def retention(
         say("there are no rules; write some under retention.rules in clipd.yaml", style="yellow")
     if not apply:
         _show(steps)
-        say(f"{len(steps)} outputs would go, {_size(steps)}; nothing was removed (--apply removes them)")
+        say(f"{counted(len(steps), 'output')} would go, {_size(steps)}; nothing was removed (--apply removes them)")
         return
     gone, failed = [], 0
     for step in steps:
@@ -51,8 +52,13 @@ def retention(
             say(f"removed: {path} ({step.why})")
         else:
             say(f"stays: {path}: {done.words}", style="yellow")
-    say(f"{len(gone)} outputs removed, {_size(gone)}")
+    say(f"{counted(len(gone), 'output')} removed, {_size(gone)}{_staying(len(steps) - len(gone))}")
+    pages.draw_again(layout, settings.pages)
     raise typer.Exit(1 if failed else 0)
+
+
+def _staying(count: int) -> str:
+    return {0: "", 1: "; 1 stays, for the reason above"}.get(count, f"; {count} stay, for the reasons above")
 
 
 def _show(steps: list[Step]) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import ByteSize, TypeAdapter
+from pydantic import ByteSize, TypeAdapter, ValidationError
 
+from clipd.errors import Rejected
 from clipd.files import atomic
 from clipd.html import Templates
 from clipd.model.setting import Section, setting
@@ -28,6 +29,7 @@ COST_SHARE = 20
 """Writing takes at most a twentieth of the time: where a tree is so large that it takes long, it rests."""
 STALE_SECONDS = 60.0
 """A page that was not written for this long says so, where the browser runs its script."""
+LIMIT_BYTES = 1 << 26
 CHART_WIDTH, CHART_HEIGHT = 480, 96
 """The chart's own units; it is drawn as wide as there is room."""
 
@@ -87,6 +89,20 @@ class Pages:
         is_first = self._written_at == float("-inf")  # the templates are compiled then, and never again
         self._cost_seconds = 0.0 if is_first else now - began
         self._written_at, self._token = now, token
+
+
+def draw_again(layout: Layout, settings: Settings) -> None:
+    """Draw the page anew from what `status.json` tells, so that it shows and links no file that is gone by now.
+
+    Where there is no page, or it is of another version, nothing is done. Raises what `atomic.write` raises.
+    """
+    if not settings.enabled or not layout.status_page.exists():
+        return
+    try:
+        snapshot = _SNAPSHOT.validate_json(atomic.read_regular(layout.status_data, LIMIT_BYTES)[0])
+    except (atomic.Missing, Rejected, ValidationError):
+        return
+    atomic.write(layout.status_page, page(snapshot, layout, settings), durable=False)
 
 
 def data(snapshot: Snapshot) -> bytes:

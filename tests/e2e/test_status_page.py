@@ -137,6 +137,23 @@ def test_results_and_the_chart_survive_a_restart_and_a_mended_failure_goes(tree:
     assert [sum(hour[kind] for hour in last) for kind in ("complete", "failed")] == [2, 1]  # type: ignore[attr-defined]
 
 
+def test_what_retention_removed_is_no_longer_shown_or_linked_and_what_stays_is_said(tree: Tree, film: Path) -> None:
+    file = tree.root / "clipd.yaml"
+    file.write_text(file.read_text().replace("rules: []", "rules: [{older_than_days: 0}]"))
+    tree.add_source(film, "match.mp4")
+    sidecar = tree.write_sidecar([clip("goal"), clip("again")])
+    tree.once()
+    tree.run("mark", str(sidecar), "again")
+    assert "2 outputs would go" in tree.run("retention").stdout
+    told = tree.run("retention", "--apply").stdout
+    assert "match_again.mp4: its clip asks to be made again" in told
+    assert told.splitlines()[-1].startswith("1 output removed, ")
+    assert told.splitlines()[-1].endswith("; 1 stays, for the reason above")
+    page = page_of(tree)
+    assert "no longer there" in page.words
+    assert {path.stem for path in page.files(tree.layout.status_page.parent)} == {"match_again"}
+
+
 def test_a_pause_is_said_and_so_is_its_end(tree: Tree, film: Path) -> None:
     pause = tree.layout.state / "PAUSE"
     pause.touch()

@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from clipd.errors import Temporary
-from clipd.report.pages import CHART_HEIGHT, Pages, Settings, bars, duration, link, page
+from clipd.report.pages import CHART_HEIGHT, Pages, Settings, bars, draw_again, duration, link, page
 from clipd.report.snapshot import Disk, Failures, Hour, Queue, Snapshot, Unreadable
 from clipd.tree.layout import Directories, Layout
 from tests.page import Page
@@ -153,6 +153,36 @@ def test_results_link_to_the_files_that_are_there(layout: Layout) -> None:
     for suffix in ("mp4", "jpg", "json"):
         assert (layout.root / f"{OUT}/a b#1?.{suffix}").resolve() in found
     assert "a%20b%231%3F.mp4" in made.source
+
+
+def test_drawn_again_it_shows_and_links_no_file_that_is_gone_since(layout: Layout) -> None:
+    made = [layout.root / f"{OUT}/a b#1?.{suffix}" for suffix in ("mp4", "jpg", "json")]
+    made[0].parent.mkdir(parents=True)
+    for path in made:
+        path.touch()
+    Pages(layout, Settings()).write(snapshot())
+    assert {path.name for path in Page(layout.status_page.read_text()).files(layout.status_page.parent)} >= {
+        path.name for path in made
+    }
+    for path in made:
+        path.unlink()
+    draw_again(layout, Settings())
+    drawn = Page(layout.status_page.read_text())
+    assert "a%20b" not in drawn.source
+    assert drawn.source == page(snapshot(), layout, Settings()).decode()
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", None])
+def test_a_page_that_cannot_be_drawn_again_stays(layout: Layout, data: bytes | None) -> None:
+    draw_again(layout, Settings())
+    assert not layout.status_page.exists()
+    Pages(layout, Settings()).write(snapshot())
+    before = layout.status_page.read_bytes()
+    layout.status_data.unlink()
+    if data is not None:
+        layout.status_data.write_bytes(data)
+    draw_again(layout, Settings())
+    assert layout.status_page.read_bytes() == before
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "a/../../x", "", ".."])
