@@ -180,18 +180,29 @@ class Config(BaseSettings):
 def find(root: Path | None, config: Path | None) -> tuple[Path | None, Path | None]:
     """The root and the settings file that are meant: as named, as CLIPD_ROOT says, or the nearest tree at or above.
 
-    The root is None where nobody named one and the settings file says which it is.
+    A settings file that was named may say which tree it is for, by its `root` or by lying in one. The root is None
+    where nobody named one and the settings file says which it is.
 
     Raises:
-        ConfigError: a file that was named is not there.
+        ConfigError: a file that was named is not there, or cannot be read.
         NoTree: no tree is found.
     """
     named = os.environ.get(f"{ENVIRONMENT_PREFIX}ROOT")
     root = root or (Path(named) if named else None)
-    if config is not None:
-        if not config.is_file():
-            raise ConfigError(f"{config} is not there; make a tree with its settings by: clipd init DIR")
-        return None if root is None else root.absolute(), config.absolute()
+    if config is None:
+        return _nearest(root)
+    if not config.is_file():
+        raise ConfigError(f"{config} is not there; make a tree with its settings by: clipd init DIR")
+    if root is not None:
+        return root.absolute(), config.absolute()
+    if _says_root(config) or _is_tree(config.absolute().parent):
+        return None, config.absolute()
+    found, file = _nearest(None)
+    return (load(None, file).root if found is None else found), config.absolute()
+
+
+def _nearest(root: Path | None) -> tuple[Path | None, Path | None]:
+    """The tree at `root`, or at or above the current folder, as `find` names it."""
     here = (root or Path.cwd()).absolute()
     for folder in (here,) if root is not None else (here, *here.parents):
         file = folder / CONFIG_NAME
@@ -203,6 +214,17 @@ def find(root: Path | None, config: Path | None) -> tuple[Path | None, Path | No
         f"{here} is not a clipd tree (no {MARKER_NAME}). Is its share mounted? A new one is made with: "
         f"clipd init {root or 'DIR'}"
     )
+
+
+def _says_root(file: Path) -> bool:
+    try:
+        return bool(_read(file).get("root"))
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _is_tree(folder: Path) -> bool:
+    return (folder / MARKER_NAME).exists() or (folder / CONFIG_NAME).is_file()
 
 
 def load(

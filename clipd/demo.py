@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from clipd.errors import ConfigError
 from clipd.media.drawing import ball_at, draw_match
 from clipd.newtree import make
 from clipd.tree.layout import Layout
 
+MARK = ".clipd-demo"
+"""Lies in the root of every demonstration, so that a second run knows its own."""
 SECONDS, RATE, WIDTH, HEIGHT = 24, 25, 1280, 720
 PLACE = ("pitch_cam", "2026-05-01")
 
@@ -17,8 +20,12 @@ PLACE = ("pitch_cam", "2026-05-01")
 def prepare(root: Path, progress: Callable[[int, int], None]) -> tuple[Layout, Path]:
     """Make the tree at `root` and put footage and a sidecar into it; its layout and the sidecar.
 
-    What is there already is kept: a second run finds the clips as the first one left them.
+    A demonstration that is there already is kept: a second run finds the clips as the first one left them.
+
+    Raises:
+        ConfigError: something else lies at `root`.
     """
+    _claim(root)
     layout, _ = make(root, {"clips": {"formats": ["h264", "ffv1"]}, "sources": {"settle_seconds": 0.0}})
     video = layout.source.joinpath(*PLACE) / "match.mp4"
     sidecar = layout.sidecars.joinpath(*PLACE) / f"match{layout.directories.sidecar_suffix}"
@@ -31,6 +38,17 @@ def prepare(root: Path, progress: Callable[[int, int], None]) -> tuple[Layout, P
     if not sidecar.exists():
         sidecar.write_text(json.dumps(_clips(), indent=2) + "\n")
     return layout, sidecar
+
+
+def _claim(root: Path) -> None:
+    """Mark `root` as a demonstration, unless something else lies there."""
+    mark = root / MARK
+    if mark.exists():
+        return
+    if root.exists() and not (root.is_dir() and next(root.iterdir(), None) is None):
+        raise ConfigError(f"{root} is not empty; name an empty folder, or one that is not there yet")
+    root.mkdir(parents=True, exist_ok=True)
+    mark.touch()
 
 
 def _clips() -> list[dict[str, object]]:

@@ -62,8 +62,8 @@ def run(
 ) -> None:
     """Watch the tree and process every clip marked Process, until stopped.
 
-    Where the tree that is named (--root or CLIPD_ROOT) is an empty folder or none, its share is away: clipd says so,
-    waits, and begins when it is back.
+    Where the tree that is named (--root or CLIPD_ROOT) is an empty folder, its share is away: clipd says so, waits, and
+    begins when it is back. Where there is no such folder, the name is wrong.
 
     With --once the exit code is 0 when all is well, 1 when something failed, 2 for wrong usage or settings.
     """
@@ -120,7 +120,14 @@ def serve(root: Path | None, config: Path | None, flags: dict[str, Any], *, once
 
 
 def tree_when_there(root: Path | None, config: Path | None, flags: dict[str, Any]) -> tuple[Config, Layout] | None:
-    """The settings and the layout of the tree that is named, once its share is mounted; None when told to stop."""
+    """The settings and the layout of the tree that is named, once its share is mounted; None when told to stop.
+
+    Raises:
+        NoTree: the folder is not there at the start, or holds something else.
+    """
+    named = root or Path(os.environ[f"{ENVIRONMENT_PREFIX}ROOT"])
+    if not named.exists():
+        raise NoTree(f"{named} is not there. Is the name right, and its share mounted? A new tree: clipd init {named}")
     log.start(log.Settings())
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -131,7 +138,7 @@ def tree_when_there(root: Path | None, config: Path | None, flags: dict[str, Any
             settings, layout = tree(root, config, flags)
             require_same_share(layout)
         except (NoTree, Temporary) as error:
-            if isinstance(error, NoTree) and _holds_something(root or Path(os.environ[f"{ENVIRONMENT_PREFIX}ROOT"])):
+            if isinstance(error, NoTree) and _holds_something(named):
                 raise
             if str(error) != told:
                 told = str(error)

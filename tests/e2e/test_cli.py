@@ -159,6 +159,30 @@ def test_a_camera_that_nothing_is_of_is_named_at_the_start(tree: Tree, film: Pat
     assert said.count("there is no folder of camera 'nosuch' yet; there are cam1") == 1
 
 
+def test_a_demonstration_goes_where_nothing_is_and_again_where_it_was(tree: Tree, tmp_path: Path) -> None:
+    before = sorted(tree.root.rglob("*"))
+    told = tree.run("demo", str(tree.root), expect=2).stderr
+    assert "is not empty; name an empty folder" in told
+    assert sorted(tree.root.rglob("*")) == before
+    (tmp_path / "empty").mkdir()
+    for _ in range(2):
+        assert "kick_off.mp4" in tree.run("demo", str(tmp_path / "empty")).stdout
+
+
+def test_a_tree_that_is_not_there_at_all_is_not_waited_for(tree: Tree, tmp_path: Path) -> None:
+    for flags in ((), ("--once",)):
+        told = tree.run("run", "--root", str(tmp_path / "nope"), *flags, expect=2).stderr
+        assert "nope" in told
+    told = tree.run("run", expect=2, CLIPD_ROOT=str(tmp_path / "nope")).stderr
+    assert told.startswith(f"{tmp_path / 'nope'} is not there. Is the name right, and its share mounted?")
+
+
+def test_settings_that_lie_elsewhere_are_for_the_tree_around_this_folder(tree: Tree, tmp_path: Path) -> None:
+    other = tmp_path / "club.yaml"
+    other.write_bytes((tree.root / "clipd.yaml").read_bytes())
+    assert "0 running" in tree.run("status", "--config", str(other)).stdout
+
+
 def test_an_unknown_clip_is_told_with_the_sidecars_that_could_not_be_read(tree: Tree) -> None:
     tree.write_sidecar("[{")
     words = tree.run("why", "goal", expect=1).stderr

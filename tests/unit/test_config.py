@@ -266,6 +266,27 @@ class TestRoot:
         config = load(*find(tmp_path / "flag", file))
         assert (config.root, config.stop_seconds) == (tmp_path / "flag", 7)
 
+    def test_a_file_elsewhere_that_says_no_root_is_for_the_tree_at_or_above(self, tmp_path: Path, monkeypatch) -> None:
+        write(tmp_path / "tree", "stop_seconds: 1\n")
+        other = tmp_path / "etc" / "club.yaml"
+        other.parent.mkdir()
+        other.write_text("stop_seconds: 7\n")
+        below = tmp_path / "tree/data"
+        below.mkdir()
+        monkeypatch.chdir(below)
+        config = load(*find(None, other))
+        assert (config.root, config.stop_seconds) == (tmp_path / "tree", 7)
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(ConfigError, match="is not a clipd tree"):
+            find(None, other)
+
+    def test_a_file_in_a_tree_is_for_that_tree(self, tmp_path: Path, monkeypatch) -> None:
+        for name in ("one", "two"):
+            write(tmp_path / name, "")
+        (tmp_path / "one" / "night.yaml").write_text("stop_seconds: 7\n")
+        monkeypatch.chdir(tmp_path / "two")
+        assert load(*find(None, tmp_path / "one" / "night.yaml")).root == tmp_path / "one"
+
     def test_a_relative_root_is_made_absolute(self, tmp_path: Path, monkeypatch) -> None:
         monkeypatch.chdir(tmp_path)
         assert load(Path("tree"), None).root == tmp_path / "tree"
