@@ -29,6 +29,7 @@ from clipd.delivery.watchman import Watchman
 from clipd.delivery.writeback import WriteBack
 from clipd.errors import ClaimLost, ClipdError, Deferred, MediaError, Rejected, Superseded, Temporary
 from clipd.files import arrival, lease, space
+from clipd.files.atomic import as_clipd_error
 from clipd.files.identity import Identity, identify
 from clipd.files.walk import look
 from clipd.jobs import KINDS
@@ -77,7 +78,7 @@ def process(
 ) -> Outcome:
     """Claim `job`, read it again, run it, verify, annotate, publish, write back, close.
 
-    Errors do not leave this function, they become outcomes; only being stopped (a `BaseException`) does.
+    Errors of clip, share and system do not leave this function, they become outcomes; being stopped does.
 
     Args:
         job: the work; its wish is read again under the claim.
@@ -97,6 +98,8 @@ def process(
             outcome = Outcome(Verdict.BUSY, str(error), again_in_seconds=place.claims.lease_seconds)
         except ClipdError as error:
             outcome = _deferred(error, place)
+        except OSError as error:
+            outcome = _deferred(as_clipd_error(error, job.origin), place)
         logger.log(_level(outcome), "{}: {}{}", outcome.verdict, job.name, _after_colon(outcome.message))
         return outcome
 
@@ -109,7 +112,9 @@ def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str
     former = records.read_record(place.layout, job.id)
     record = attempts.reckon(former, job, wish.stand, place.daemon, last_words, forgiven)
     logger.log("DEBUG" if attempts.waited(former, record) else "INFO", "claimed: {}", job.name)
-    if record.state == "failed" or attempts.hopeless(record, place.retry):
+    # One that was published and died before it was answered gets another attempt, which finds the receipt.
+    spare = 1 if _is_unanswered(job, place, record) else 0
+    if record.state == "failed" or attempts.hopeless(record, place.retry, spare):
         return _fail(job, place, wish, record, record.last_error)
     if (wait := attempts.too_soon(record, place.clock.now(), place.retry)) > 0:
         return Outcome(Verdict.RETRY, record.last_error, again_in_seconds=wait)
@@ -124,6 +129,12 @@ def _under_claim(job: Job, place: Workplace, claim: lease.Claim, last_words: str
     finally:
         records.clear_progress(place.layout, job.id)
     return _complete(job, place, wish, record, receipt)
+
+
+def _is_unanswered(job: Job, place: Workplace, record: Record) -> bool:
+    """Is there a receipt that nobody was told of?"""
+    receipts = records.read_receipts(place.layout, job.id)
+    return bool(receipts) and receipts[-1].id != record.written_back
 
 
 def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record: Record, last_words: str) -> Receipt:
@@ -200,6 +211,9 @@ def _run(
         still = min(arrival.still_seconds(path, place.share_offset) for path in prepared.sources)
         if isinstance(error, NotReady) and still < place.retry.source_patience_seconds:
             raise Deferred(f"{error}; it may still be arriving") from error
+        raise
+    except Rejected:
+        _require_unchanged(prepared, sources, place.layout)
         raise
     _require_unchanged(prepared, sources, place.layout)
     return result

@@ -77,9 +77,9 @@ def is_same_reason(former: str, words: str) -> bool:
     return _NUMBER.sub("", former) == _NUMBER.sub("", words)
 
 
-def hopeless(record: Record, settings: Settings) -> bool:
-    """Has the limit of attempts been reached?"""
-    return record.failures >= settings.attempts or record.losses >= settings.losses
+def hopeless(record: Record, settings: Settings, spare: int = 0) -> bool:
+    """Has the limit of attempts, with so many to spare, been reached?"""
+    return record.failures >= settings.attempts + spare or record.losses >= settings.losses + spare
 
 
 def too_soon(record: Record, now: datetime, settings: Settings) -> float:
