@@ -30,6 +30,7 @@ from clipd.media.index import FrameIndex
 from clipd.media.orientation import Upright
 from clipd.media.picture import JPEG, MPEG, is_full_range
 from clipd.media.probe import NoVideo, SourceInfo, probe
+from clipd.model import slip
 from clipd.model.clip import Status
 from clipd.model.setting import Section, over, setting
 from clipd.segmentation import cache as feature_cache
@@ -84,16 +85,17 @@ def overlaid(settings: Settings, overrides: Mapping[str, Any], where: str) -> Se
         problem = error.errors()[0]
         path = [str(part) for part in problem["loc"]]
         if problem["type"] == "extra_forbidden":
-            raise Rejected(f"{where}: there is no setting {'.'.join(path)!r}; there are {_names(path[:-1])}") from None
+            known = _names(path[:-1])
+            raise Rejected(f"{where}: there is no setting {'.'.join(path)!r}; {slip.meant(path[-1], known)}") from None
         words = str(problem["msg"]).removeprefix("Value error, ")
         raise Rejected(f"{where}: {'.'.join(path)} = {problem['input']!r}: {words[:1].lower()}{words[1:]}") from None
 
 
-def _names(path: Sequence[str]) -> str:
+def _names(path: Sequence[str]) -> list[str]:
     model: Any = Settings
     for part in path:
         model = model.model_fields[part].annotation
-    return ", ".join(sorted(getattr(model, "model_fields", {})))
+    return sorted(getattr(model, "model_fields", {}))
 
 
 @dataclass(frozen=True)

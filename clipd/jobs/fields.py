@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from clipd.errors import Rejected
+from clipd.model import slip
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -30,7 +31,8 @@ def checked(form: type[Form], content: Mapping[str, Any], missing: str) -> Form:
         problem = error.errors()[0]
         key = str(problem["loc"][0]) if problem["loc"] else ""
         if problem["type"] == "missing":
-            raise Rejected(f"{key} is missing; {missing}") from None
+            unknown = [one for one in content if one not in form.model_fields]
+            raise Rejected(f"{key} is missing; {missing}{slip.instead(key, unknown)}") from None
         raise Rejected(f"{key}: {str(problem['msg']).removeprefix('Value error, ')}") from None
 
 

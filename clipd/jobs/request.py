@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from clipd.errors import Rejected
 from clipd.jobs import fields
+from clipd.model import slip
 from clipd.model.instant import Period, from_datetime, is_time_of_day, iso, parse_instant, parse_period
 from clipd.model.setting import Section, setting
 
@@ -25,8 +26,6 @@ Delivery = Literal["auto", "copy", "exact"]
 GapPolicy = Literal["collapse", "black", "fail"]
 
 MOST_SECONDS = 10**6
-NEAR = 0.75
-"""How alike an unknown key must be to a known one to be taken for a slip of the pen."""
 
 Written = str | int | float
 
@@ -309,9 +308,8 @@ def _seconds_around(request: FootageRequest, settings: Settings) -> tuple[Fracti
 
 def _unknown(key: str) -> str:
     """What is said of a key that means nothing here; one that is nearly a known one is refused."""
-    near = difflib.get_close_matches(key.casefold(), RequestEntry.model_fields, n=1, cutoff=NEAR)
-    if near:
-        raise Rejected(f"{json.dumps(key, ensure_ascii=False)} is no key of a request; did you mean {near[0]}?")
+    if near := slip.near(key, RequestEntry.model_fields):
+        raise Rejected(f"{json.dumps(key, ensure_ascii=False)} is no key of a request; did you mean {near}?")
     return f"the key {json.dumps(key, ensure_ascii=False)} means nothing here"
 
 

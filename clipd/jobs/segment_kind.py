@@ -22,6 +22,7 @@ from clipd.media.door import Limits
 from clipd.media.probe import NotReady, NoVideo, probe
 from clipd.model.artifact import Artifact, Role
 from clipd.model.job import Job
+from clipd.tree.awaited import Awaiting
 from clipd.tree.layout import Layout, Place
 from clipd.tree.video import VideoNote
 
@@ -44,7 +45,7 @@ class SegmentKind:
     def prepare(self, layout: Layout, job: Job, request: VideoNote, settings: Settings) -> Prepared:
         """Join what people said about the video with the settings, and see that its name is free."""
         video = layout.at(job.origin)
-        chosen = overlaid(settings, request.overrides, ", ".join(path.name for path in request.files))
+        chosen = _chosen(layout, settings, request)
         filed = layout.filed(video)
         decides = {"settings": chosen.model_dump(mode="json"), "filed": layout.relative(filed)}
         return Prepared(Film(layout, layout.source_place(video), filed, chosen), video, layout.relative(video), decides)
@@ -84,6 +85,26 @@ class SegmentKind:
             },
             one_sheet=True,
         )
+
+
+def _chosen(layout: Layout, settings: Settings, request: VideoNote) -> Settings:
+    """`settings` with what the notes say laid over them.
+
+    Raises:
+        Rejected: the video's own note is wrong.
+        Awaiting: that of a folder is, and one mend lets all its videos go on.
+    """
+    for note in request.notes:
+        where = layout.relative(note.path)
+        try:
+            if note.fault:
+                raise Rejected(f"{where}: {note.fault}")
+            settings = overlaid(settings, note.overrides, where)
+        except Rejected as error:
+            if not note.is_of_folder:
+                raise
+            raise Awaiting(f"waiting for a note of its folder to be mended: {error}", {note.path: note.seen}) from None
+    return settings
 
 
 def _words(found: analysis.Analysis) -> str:

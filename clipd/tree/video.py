@@ -14,8 +14,7 @@ from typing import Any
 
 from clipd.errors import Rejected
 from clipd.files import atomic, jsontext, yamltext
-from clipd.files.walk import look
-from clipd.model.setting import over
+from clipd.files.walk import Look, look
 from clipd.tree.layout import Layout
 
 LIMIT_BYTES = 1 << 16
@@ -24,45 +23,59 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
+class Note:
+    """What one of the files says."""
+
+    path: Path
+    seen: Look
+    """How it looked before it was read."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    fault: str = ""
+    """What is wrong with it as a file."""
+
+    @property
+    def is_of_folder(self) -> bool:
+        """Is it about all videos of its folder?"""
+        return self.path.stem == FOLDER_NOTE
+
+
+@dataclass(frozen=True)
 class VideoNote:
     """What the files say together."""
 
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    files: tuple[Path, ...] = ()
+    notes: tuple[Note, ...] = ()
+    """The nearest last."""
     digest: str = ""
     """Changes whenever one of the files does."""
-    fault: str = ""
-    """What is wrong with one of them, with its name and place."""
 
 
 def read(layout: Layout, video: Path) -> VideoNote:
     """What is said about the video at `video`, which lies in the inbox or in the source tree. Raises `Temporary`."""
-    files: list[Path] = []
-    overrides: Mapping[str, Any] = {}
-    fault = ""
+    notes: list[Note] = []
     digest = hashlib.sha256()
     for path in _candidates(layout, video):
+        if (seen := look(path)) is None:
+            continue
         try:
             data = atomic.read_regular(path, LIMIT_BYTES)[0]
         except atomic.Missing:
             continue
         except Rejected as error:
-            fault = f"{path.name}: {error}"
+            notes.append(Note(path, seen, fault=str(error)))
             continue
-        files.append(path)
         digest.update(data)
-        try:
-            content = (jsontext if path.suffix == ".json" else yamltext).load(data, LIMIT_BYTES)
-        except Rejected as error:
-            fault = f"{path.name}: {error}"
-            continue
-        if content is None:
-            continue
-        if not isinstance(content, dict):
-            fault = f"{path.name}, line 1: settings are `name: value` lines, such as `mode: v1`"
-            continue
-        overrides = over(overrides, content)
-    return VideoNote(overrides, tuple(files), digest.hexdigest()[:16] if files else "", fault)
+        notes.append(_note(path, seen, data))
+    return VideoNote(tuple(notes), digest.hexdigest()[:16] if notes else "")
+
+
+def _note(path: Path, seen: Look, data: bytes) -> Note:
+    try:
+        content = (jsontext if path.suffix == ".json" else yamltext).load(data, LIMIT_BYTES)
+    except Rejected as error:
+        return Note(path, seen, fault=str(error))
+    if content is not None and not isinstance(content, dict):
+        return Note(path, seen, fault="line 1: settings are `name: value` lines, such as `mode: v1`")
+    return Note(path, seen, content or {})
 
 
 def signature(path: Path) -> str:

@@ -189,16 +189,32 @@ def test_the_same_video_is_one_of_the_same_content_that_is_still_there(tree: Tre
 
 def test_what_is_no_video_and_a_wrong_note_fail_with_words_and_stay(tree: Tree) -> None:
     drop(tree, footage(FRIDAY), "good.mp4", place="cam2/s1")
-    note(tree, "segment.yaml", "windows: {min_second: 4}\n", place="cam2/s1")
+    note(tree, "good.yaml", "windows: {min_second: 4}\n", place="cam2/s1")
     broken = drop(tree, footage(FRIDAY), "broken.mp4")
     broken.write_bytes(b"this is no video" * 1000)
     tree.once(expect=1)
     said = answer(tree, "good", place="cam2/s1")
     assert said["status"] == "failed"
-    assert "windows.min_second" in str(said["message"])
-    assert "min_seconds" in str(said["message"])
+    assert "cam2/s1/good.yaml: there is no setting 'windows.min_second'; did you mean min_seconds?" in str(
+        said["message"]
+    )
     assert answer(tree, "broken")["status"] == "failed"
     assert (tree.layout.dropped_videos / "cam1/s1/failed/broken.mp4").exists()
+
+
+@pytest.mark.parametrize("wrong", ["mode: v1\nprofle: sport\n", "mode: v1\n  profile: sport\n"])
+def test_videos_wait_for_a_wrong_note_of_their_folder_to_be_mended(tree: Tree, wrong: str) -> None:
+    note(tree, "segment.yaml", wrong, place="cam1")
+    video = drop(tree, footage(FRIDAY), "match.mp4")
+    tree.once()
+    said = answer(tree, "match")
+    assert said["status"] == "waiting"
+    assert "data/inbox/videos/cam1/segment.yaml" in str(said["message"])
+    assert "did you mean profile?" in str(said["message"]) or "line 2" in str(said["message"])
+    assert video.exists()
+    with tree.daemon():
+        note(tree, "segment.yaml", "mode: v1\nprofile: sport\n", place="cam1")
+        wait_until(lambda: answer(tree, "match")["status"] == "done", "the video to be filed")
 
 
 def test_videos_of_the_source_tree_are_analysed_where_the_settings_say_so(tmp_path: Path) -> None:

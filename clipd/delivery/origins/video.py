@@ -19,14 +19,13 @@ from clipd.delivery.departure import Departure
 from clipd.delivery.filing import file_video, put_away
 from clipd.delivery.origins.wish import Answer, Occasion, Standing, Wish
 from clipd.delivery.writeback import WriteBack
-from clipd.errors import Rejected, Superseded
+from clipd.errors import Superseded
 from clipd.files import atomic
 from clipd.files.walk import look
 from clipd.model.job import Job
 from clipd.tree import request as requests
 from clipd.tree import video as videos
 from clipd.tree.layout import DONE, FAILED, Layout
-from clipd.tree.video import VideoNote
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class VideoOrigin:
             outputs=(),
             saved_at=seen.mtime_ns / 1e9,
             due=dropped or (look(_sidecar(layout, path)) is None and told.get("video") != videos.signature(path)),
-            request=lambda: _understood(note),
+            request=lambda: note,
         )
 
     def answer(self, layout: Layout, job: Job, answer: Answer, at: Occasion) -> WriteBack:
@@ -139,12 +138,6 @@ def _content(layout: Layout, job: Job, seen: str, says: Mapping[str, Any], now: 
     if "completed_at" in says or _is_dropped(layout, path):
         content["video"] = seen
     return content
-
-
-def _understood(note: VideoNote) -> VideoNote:
-    if note.fault:
-        raise Rejected(note.fault)
-    return note
 
 
 def _is_dropped(layout: Layout, path: Path) -> bool:
