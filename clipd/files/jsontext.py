@@ -249,6 +249,7 @@ def _refuse_constant(_: str) -> NoReturn:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
 _BLANKS = re.compile(r"[ \t\r\n]*")
+_CLOSING = {"[": "]", "{": "}"}
 _LONG_NUMBER = re.compile(f"[0-9]{{{LIMIT_DIGITS + 1}}}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 # Possessive, and closed by the end of the text too: linear on any input.
@@ -283,7 +284,26 @@ def _syntax_error(text: str, error: json.JSONDecodeError) -> NotADocument:
         "Illegal trailing comma before end of array": "a comma too many stands before the ]",
         "Illegal trailing comma before end of object": "a comma too many stands before the }",
     }.get(error.msg, error.msg)
-    return NotADocument(words, error.lineno, error.colno)
+    return NotADocument(_unclosed(text, error) or words, error.lineno, error.colno)
+
+
+def _unclosed(text: str, error: json.JSONDecodeError) -> str | None:
+    """What is wrong where the text ends, or another bracket stands, before a list or an object was closed."""
+    at = skip_blanks(text, error.pos)
+    rest = text[at : at + 1]
+    if rest not in ("", "]", "}") and not (rest == "{" and error.msg.startswith("Expecting property name")):
+        return None
+    opened: list[int] = []
+    for match in _TOKEN.finditer(text, 0, at):
+        if match[0] in ("[", "{"):
+            opened.append(match.start())
+        elif match[0] in ("]", "}"):
+            del opened[-1:]
+    if not opened or rest == _CLOSING[text[opened[-1]]]:
+        return None
+    bracket, (line, _) = text[opened[-1]], position(text, opened[-1])
+    before = f"before this {rest}" if rest else "before the file ends"
+    return f"the {bracket} of line {line} is not closed {before}; write the {_CLOSING[bracket]} that is missing"
 
 
 def _find_fault(text: str) -> NotADocument | None:

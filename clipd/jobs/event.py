@@ -142,8 +142,11 @@ def _span(written: Written) -> tuple[Fraction | None, Fraction | None, Fraction 
     """Start, end, and what is shown around them; offsets say all of it."""
     offsets = (written.start_offset_seconds, written.end_offset_seconds)
     if any(offset is not None for offset in offsets):
-        if written.start is not None or written.end is not None:
-            raise Rejected("start_offset_seconds: start and end say the same; give the times or the offsets, not both")
+        if times := [name for name in ("start", "end") if getattr(written, name) is not None]:
+            raise Rejected(
+                f"{' and '.join(times)}: start_offset_seconds and end_offset_seconds say where the clip begins and "
+                f"ends; leave the offsets out, or {' and '.join(times)}"
+            )
         if None in offsets:
             raise Rejected("start_offset_seconds and end_offset_seconds belong together; give both")
         start, end = Fraction(offsets[0]), Fraction(offsets[1])

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from clipd.model import slip
 from clipd.model.clip import Clip, Status
 from clipd.model.crop import CropPath, Rect
 from clipd.model.resolution import parse_resolution
@@ -77,6 +78,11 @@ def _keyframes(value: object) -> object:
             raise ValueError(f"{json.dumps(frame)} is not a frame number; write a whole number in quotes, such as 250")
         if not (isinstance(rect, list) and len(rect) == 4 and all(map(_is_pixels, rect))):
             raise ValueError(f"the rectangle at frame {frame} must be [x, y, width, height] in pixels")
+        if any(number != int(number) for number in rect) and all(abs(number) <= 1 for number in rect):
+            raise ValueError(
+                f"the rectangle at frame {frame} is given in fractions; write [x, y, width, height] in pixels of the "
+                "picture, such as [100, 50, 640, 480]"
+            )
         if round(rect[2]) < 1 or round(rect[3]) < 1:
             raise ValueError(f"the rectangle at frame {frame} is empty; width and height must be 1 or more")
     return value
@@ -230,11 +236,13 @@ def _span(entry: ClipEntry) -> Span:
             by_times[0], f"{by_frames[0]} and {by_times[0]} are both given; keep the frames or the times, not both"
         )
     if not by_frames and not by_times:
-        raise WrongValueError("", "it has no span; give start_frame and end_frame, or start and end")
+        wanted = ("start_frame", "end_frame", "start", "end")
+        slips = next(filter(None, (slip.instead(one, _unknown(entry)) for one in wanted)), "")
+        raise WrongValueError("", f"it has no span; give start_frame and end_frame, or start and end{slips}")
     if len(by_frames or by_times) == 1:
         only = (by_frames or by_times)[0]
         other = {"start_frame": "end_frame", "end_frame": "start_frame", "start": "end", "end": "start"}[only]
-        raise WrongValueError(only, f"{only} is given without {other}; give both")
+        raise WrongValueError(only, f"{only} is given without {other}; give both{slip.instead(other, _unknown(entry))}")
     try:
         if entry.start_frame is not None and entry.end_frame is not None:
             return FrameSpan(entry.start_frame, entry.end_frame)
@@ -242,6 +250,10 @@ def _span(entry: ClipEntry) -> Span:
         return TimeSpan(parse_seconds(entry.start), parse_seconds(entry.end))
     except ValueError as error:
         raise WrongValueError((by_frames or by_times)[1], str(error)) from None
+
+
+def _unknown(entry: ClipEntry) -> list[str]:
+    return list(entry.model_extra or ())
 
 
 def _crop(entry: ClipEntry) -> tuple[CropPath | None, tuple[str, ...]]:

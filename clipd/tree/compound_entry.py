@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from clipd.model import slip
 from clipd.model.clip import Clip
 from clipd.model.compound import Compound, Part
 from clipd.model.resolution import parse_resolution
@@ -25,13 +26,12 @@ from clipd.tree.clip_entry import (
 )
 
 MOST_PARTS = 1000
+HOW = 'write a list of parts, such as [{"clip": "goal_1"}, {"source_path": ..., "start": 1, "end": 2}]'
 
 
 def _parts(value: object) -> object:
     if not isinstance(value, list) or not value:
-        raise ValueError(
-            'write a list of parts, such as [{"clip": "goal_1"}, {"source_path": ..., "start": 1, "end": 2}]'
-        )
+        raise ValueError(HOW)
     if len(value) > MOST_PARTS:
         raise ValueError(f"{len(value)} parts are too many; at most {MOST_PARTS} are joined")
     for number, part in enumerate(value, 1):
@@ -87,6 +87,8 @@ def as_compound(raw: Mapping[str, Any], key: str, name: str, clip_named: Callabl
     except ValidationError as error:
         first = error.errors()[0]
         words = first["ctx"]["error"] if "error" in first.get("ctx", {}) else first["msg"]
+        if first["type"] == "missing":
+            words = f"parts is missing; {HOW}{slip.instead('parts', set(raw) - set(CompoundEntry.model_fields))}"
         raise WrongValueError(str(first["loc"][0]) if first["loc"] else "", str(words)) from None
     parts = tuple(_part(part, number, name, clip_named) for number, part in enumerate(entry.parts, 1))
     return Compound(

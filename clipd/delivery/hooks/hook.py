@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Literal
+import json
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, field_validator, model_validator
@@ -56,6 +57,14 @@ class Hook(Section):
     def tries(self) -> int:
         """How often it is tried at most."""
         return 1 + (self.retries if self.retries is not None else 0 if self.way == "command" else 3)
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _words(cls, command: Any) -> Any:
+        if isinstance(command, str):
+            words = [json.dumps(word) if set(word) & set("{}[],:#\"'") else word for word in command.split()]
+            raise ValueError(f"write a list of words, as no shell takes it apart: [{', '.join(words)}]")
+        return command
 
     @field_validator("command")
     @classmethod

@@ -146,6 +146,12 @@ class TestWrongEntries:
             ({"start_frame": 1e300}, "write a whole number"),
             ({"end_frame": 100}, "end_frame is 100: the span ends at frame 100, before its start at frame 250"),
             ({"end_frame": None}, "start_frame is 250: start_frame is given without end_frame"),
+            ({"start_frame": ..., "start_fram": 250}, '; "start_fram" stands there, did you mean start_frame?'),
+            (
+                {"start_frame": ..., "end_frame": ..., "strat": 1},
+                "it has no span; give start_frame and end_frame, or "
+                'start and end; "strat" stands there, did you mean start?',
+            ),
             ({"start": 1}, "start is 1: start_frame and start are both given; keep the frames or the times"),
             ({"end": "0:20"}, "start_frame and end are both given"),
             ({"start_frame": None, "end_frame": None}, "it has no span; give start_frame and end_frame"),
@@ -162,7 +168,8 @@ class TestWrongEntries:
             ({"crop_keyframes": {"1": [0, 0, 1, "1"]}}, "must be [x, y, width, height]"),
             ({"crop_keyframes": {"1": [0, 0, 1, True]}}, "must be [x, y, width, height]"),
             ({"crop_keyframes": {"1": [0, 0, 1, 1e9]}}, "must be [x, y, width, height]"),
-            ({"crop_keyframes": {"1": [0, 0, 0.4, 1]}}, "the rectangle at frame 1 is empty"),
+            ({"crop_keyframes": {"1": [0, 0, 0.4, 100]}}, "the rectangle at frame 1 is empty"),
+            ({"crop_keyframes": {"1": [0.25, 0.1, 0.5, 0.25]}}, "at frame 1 is given in fractions; write [x, y, width"),
             ({"crop_keyframes": {"1": [0, 0, 1, 1], "01": [0, 0, 1, 1]}}, "each frame named once"),
             ({"crop_interpolation": "cubic"}, 'crop_interpolation is "cubic": write linear or smooth'),
             ({"output_resolution": "big"}, "write 1080p, 720p, 1280x720"),

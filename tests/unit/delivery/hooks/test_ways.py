@@ -70,6 +70,10 @@ class TestCommand:
                 news(tmp_path),
             )
 
+    def test_a_line_for_a_shell_is_refused_with_the_words_it_means(self) -> None:
+        with pytest.raises(ValidationError, match=r'write a list of words, .*: \[/usr/bin/tell, "\{clip\}"\]'):
+            Hook(command="/usr/bin/tell {clip}")  # type: ignore[arg-type]
+
     def test_a_program_that_is_not_there_is_hopeless(self, tmp_path: Path) -> None:
         with pytest.raises(Undelivered) as error:
             send(Hook(command=("/nowhere/at all",)), news(tmp_path))
