@@ -248,14 +248,15 @@ class Dispatch:
                 held.until = now + 1.0
                 return
             patience = silence * 1.5
+        self._waiters.begun(job)
+        # May raise: then nothing was begun, and all that is known of the former attempt still counts.
+        self._submit(job, self._last_words.get(job.id, ""), patience, job.id in self._halted)
+        self.out.add(job.id)
+        self.taken += 1
         self._held.pop(job.wish, None)
         self._pending.discard(job.id)
-        self._waiters.begun(job)
-        self.taken += 1
-        forgiven = job.id in self._halted
         self._halted.discard(job.id)
-        self._submit(job, self._last_words.pop(job.id, ""), patience, forgiven)
-        self.out.add(job.id)
+        self._last_words.pop(job.id, None)
 
     def _held_elsewhere(
         self, job: Job, silence: float, sighting: lease.Heartbeat | None, now: float, *, is_news: bool

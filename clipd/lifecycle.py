@@ -173,7 +173,7 @@ def _deliver(job: Job, place: Workplace, claim: lease.Claim, wish: Wish, record:
                 job.id, revision, run, job.name, job.origin, job.key, wish.answered, outputs, place.host,
                 stamp(started), stamp(place.clock.now()), (*prepared.notes, *result.warnings, *kept),
                 number=1 + max((receipt.number for receipt in receipts), default=0),
-                facts=dict(result.facts), kind=job.kind, asked=wish.asks(),
+                facts=dict(result.facts), kind=job.kind, camera=job.camera, asked=wish.asks(),
             ), ticket)  # fmt: skip
     logger.info("published: {}", ", ".join(receipt.results))
     if outputs and (gone := withdraw(place.layout, receipts, outputs)):

@@ -265,6 +265,8 @@ def _job(layout: Layout, receipt: Receipt) -> Job | None:
 
 
 def _camera(layout: Layout, receipt: Receipt) -> str:
+    if receipt.camera:
+        return receipt.camera
     origin = layout.at(receipt.origin)
     return layout.place(origin).camera if origin.is_relative_to(layout.sidecars) else UNNAMED
 

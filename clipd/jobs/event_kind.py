@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from clipd.errors import Rejected
-from clipd.files.walk import NOT_THERE_YET, any_of, look
+from clipd.files.walk import NOT_THERE_YET, Look, any_of, look
 from clipd.jobs import event_cut, pictures
 from clipd.jobs.clip import Settings as ClipSettings
 from clipd.jobs.context import Context
-from clipd.jobs.event import Event, Settings
+from clipd.jobs.event import FOLDER_REQUEST, Event, Settings
 from clipd.jobs.footage import Footage
 from clipd.jobs.kind import Prepared, Result
 from clipd.jobs.naming import file_stem
@@ -51,10 +52,11 @@ class EventKind:
             raise Rejected("event clips are switched off (events.enabled); nothing was made")
         notes: list[str] = []
         here = layout.at(job.origin).parent
+        of_folder = Path(job.origin).stem == FOLDER_REQUEST and here != layout.inbox_of("events")
         video = None if request.video_path is None else _found(layout, here, request.video_path)
         images: tuple[Path, ...] = ()
         if video is None or request.start is None:
-            images = tuple(_images(layout, here, request))
+            images = tuple(_images(layout, here, request, of_folder=of_folder))
         if video is not None and request.start is None and not images:
             raise Rejected('start is missing; say when in the video the event happens, such as "start": 12.5')
         if video is not None and request.start is None:
@@ -62,7 +64,9 @@ class EventKind:
             video = None
         if video is None and not images:
             if request.video_path is not None:
-                raise _missing(layout, here, request.video_path, f"its video: {request.video_path}")
+                # Pictures that come into the folder that it describes would do, too.
+                own = {here: look(here)} if of_folder else {}
+                raise _missing(layout, here, request.video_path, f"its video: {request.video_path}", own)
             raise Rejected("there is neither a video nor a picture; give video_path with start, or image_paths")
         if video is None and request.video_path is not None and not notes:
             notes.append(f"the video {request.video_path} is not there; the pictures were taken")
@@ -108,7 +112,8 @@ def make(wanted: Wanted, settings: Settings, context: Context) -> Result:
 
 def _from_video(wanted: Wanted, video: Path, settings: Settings, context: Context) -> Result:
     event = wanted.event
-    start, end = event.start or Fraction(0), event.end or event.start or Fraction(0)
+    start = event.start or Fraction(0)
+    end = start if event.end is None else event.end
     pre = _seconds(event.pre_seconds, settings.pre_seconds)
     post = _seconds(event.post_seconds, settings.post_seconds)
     info = probe(video, context.limits)
@@ -162,15 +167,15 @@ def _found(layout: Layout, here: Path, written: str) -> Path | None:
     return next((path for path in layout.beneath(written, here) if os.path.lexists(path)), None)
 
 
-def _missing(layout: Layout, here: Path, written: str, what: str) -> Awaiting:
+def _missing(
+    layout: Layout, here: Path, written: str, what: str, further: Mapping[Path, Look | None] = MappingProxyType({})
+) -> Awaiting:
     """What to raise while nothing lies where a request in the folder `here` may mean by `written`."""
-    # Pictures that come into its own folder would do, too.
-    own = {} if here == layout.inbox_of("events") else {here: look(here)}
-    return Awaiting(f"waiting for {what} is not there", {**dict.fromkeys(layout.beneath(written, here)), **own})
+    return Awaiting(f"waiting for {what} is not there", {**dict.fromkeys(layout.beneath(written, here)), **further})
 
 
-def _images(layout: Layout, here: Path, event: Event) -> Iterator[Path]:
-    """The pictures of an event, in natural order: those that it names, or those of its own folder."""
+def _images(layout: Layout, here: Path, event: Event, *, of_folder: bool) -> Iterator[Path]:
+    """The pictures of an event, in natural order: those that it names, or those of the folder that it describes."""
     if event.image_paths is not None:
         missing = [written for written in event.image_paths if _found(layout, here, written) is None]
         if missing:
@@ -180,7 +185,7 @@ def _images(layout: Layout, here: Path, event: Event) -> Iterator[Path]:
             if (path := _found(layout, here, written)) is not None:
                 yield path
         return
-    if here == layout.inbox_of("events"):
+    if not of_folder:
         return
     ignored = any_of(NOT_THERE_YET).match
     found = [path for path in here.iterdir() if is_picture(path.name) and not ignored(path.name)]

@@ -218,6 +218,11 @@ def _clock(placed: Sequence[_Placed]) -> Fraction:
     return Fraction(1, ticks) if ticks <= FINEST else PLAIN_CLOCK
 
 
+def _is_rounded(placed: Sequence[_Placed], clock: Fraction) -> bool:
+    """Do the pictures of any part have times between the ticks of `clock`?"""
+    return any((time / clock).denominator > 1 for part in placed for time in (part.base, part.begins))
+
+
 def _times(placed: Sequence[_Placed], clock: Fraction) -> Ticks:
     """When each picture of the whole is shown, and when the last one's showing ends, in ticks of `clock`."""
     shown = []
@@ -248,11 +253,17 @@ class _Making:
         self._placed = _place(parts, footages, rate)
         clock = _clock(self._placed)
         self._times = _times(self._placed, clock)
-        self._canvas = _canvas([part for part in self._placed if part.footage is not None], box)
+        shown = [part for part in self._placed if part.footage is not None]
+        self._canvas = _canvas(shown, box)
         self._pictures = _alike(self._films, self._canvas, clock, rate, self._times)
         self._warnings: list[str] = [f"{film.path.name}: {note}" for film in self._films for note in film.info.notes]
-        if clock == PLAIN_CLOCK:
+        if _is_rounded(self._placed, clock):
             self._warnings.append(f"times are rounded to {float(clock) * 1e6:.0f} millionths of a second")
+        if box is not None and (largest := _canvas(shown, None)).width < box[0] and largest.height < box[1]:
+            self._warnings.append(
+                f"the pictures are enlarged to fit {box[0]}x{box[1]}, as output_resolution asks; the largest part is "
+                f"{largest.width}x{largest.height}"
+            )
 
     def run(self) -> Joined:
         """Encodes all parts into all outputs, and proves them."""

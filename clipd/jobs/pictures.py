@@ -146,6 +146,8 @@ class _Timed:
     times: tuple[Fraction, ...] | None
     source: TimeSource
     rate: Fraction
+    broken: tuple[Broken, ...] = ()
+    """Pictures that tell no time because they cannot be read."""
 
     def begins(self, good: Sequence[int], place: int) -> Fraction:
         """When the picture at `place` among those that are shown (`good` are their numbers) begins, in seconds."""
@@ -173,7 +175,8 @@ def _timed(
         return plain
     source, told = _own_times(pictures, settings, context)
     known = {path: time for path, time in zip(pictures, told, strict=True) if time is not None}
-    lacking = [path.name for path in pictures if path not in known and not _is_broken(path, settings, context)]
+    faults = {path: _fault(path, settings, context) for path in pictures if path not in known}
+    lacking = [path.name for path, fault in faults.items() if fault is None]
     if lacking or not known:
         if wants_own:
             some = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
@@ -194,7 +197,8 @@ def _timed(
             f"by their own times the pictures last {float(length):.0f} s; at most {settings.max_seconds:g} are allowed "
             "(setting max_seconds); give fps instead"
         )
-    return _Timed(tuple(ordered), tuple(apart), source, rate)
+    broken = tuple(Broken(path.name, fault) for path, fault in faults.items() if fault is not None)
+    return _Timed(tuple(ordered), tuple(apart), source, rate, broken)
 
 
 def _own_times(
@@ -214,12 +218,13 @@ def _own_times(
     return ("names", named) if written.count(None) >= named.count(None) else ("exif", written)
 
 
-def _is_broken(path: Path, settings: Settings, context: Context) -> bool:
+def _fault(path: Path, settings: Settings, context: Context) -> str | None:
+    """Why the picture at `path` cannot be read; None where it can."""
     try:
         read_still(path, context.limits, settings.max_picture_bytes)
-    except BrokenPicture:
-        return True
-    return False
+    except BrokenPicture as error:
+        return str(error)
+    return None
 
 
 class _Show:
@@ -290,7 +295,7 @@ def _make_mp4(show: _Show, rendition: Rendition, settings: Settings, context: Co
     expected = Expected(recipe, times[:-1], int(times[-1]), [])
     tick = partial(context.checkpoint, "verifying")
     proof = h264.FORMAT.verify(path, expected, context.limits, context.threads, tick)
-    if clock == PLAIN_CLOCK:
+    if any((time / clock).denominator > 1 for time in _steps(show.timed)):
         warnings.append(f"times are rounded to {float(clock) * 1e6:.0f} millionths of a second")
     return _film(
         show, rendition, path, _seconds(times, clock), (proof.width, proof.height), proof.words, context, warnings
@@ -324,9 +329,13 @@ def _make_gif(show: _Show, rendition: Rendition, settings: Settings, context: Co
 
 def _clock(timed: _Timed) -> Fraction:
     """The clock on which every picture has an exact time, or a plain one where that would be too fine."""
-    steps = [1 / timed.rate, *(time - timed.times[0] for time in timed.times)] if timed.times else [1 / timed.rate]
-    ticks = math.lcm(*(step.denominator for step in steps))
+    ticks = math.lcm(*(step.denominator for step in _steps(timed)))
     return Fraction(1, ticks) if ticks <= FINEST else PLAIN_CLOCK
+
+
+def _steps(timed: _Timed) -> list[Fraction]:
+    """From the first picture to each of them where they have their own times, and from one to the next at the rate."""
+    return [1 / timed.rate, *(time - timed.times[0] for time in timed.times)] if timed.times else [1 / timed.rate]
 
 
 def _ticks(show: _Show, clock: Fraction) -> Ticks:
@@ -380,7 +389,7 @@ def _film(
         Shown(timed.pictures[number].name, begins, ends, timed.times[number] if timed.times else None)
         for number, (begins, ends) in zip(show.good, pairwise(times), strict=True)
     )
-    broken = tuple(show.broken[number] for number in sorted(show.broken))
+    broken = (*timed.broken, *(show.broken[number] for number in sorted(show.broken)))
     return Film(
         artifact=hashed(path, rendition.folder, "video", rendition.format, context),
         frames=len(shown),

@@ -93,6 +93,8 @@ class Receipt:
     kind: str = "clip"
     asked: str = ""
     """A digest of the question that it answers; "" where no later wish is compared with it."""
+    camera: str = ""
+    """The camera that it is of, where the job knew one."""
 
     @property
     def id(self) -> str:

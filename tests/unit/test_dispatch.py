@@ -186,6 +186,21 @@ def test_an_executor_that_can_begin_nothing_makes_it_wait(desk: Desk) -> None:
     desk.refuse = ""
     desk.clock.pass_(Config(root=desk.layout.root).retry.deferred_wait_seconds)
     assert desk.hand_out() == ["one"]
+    assert desk.dispatch.taken == 1
+
+
+def test_what_is_known_of_an_attempt_outlasts_a_start_that_fails(desk: Desk) -> None:
+    one = job("one")
+    desk.asked.ask(one)
+    desk.hand_out()
+    desk.dispatch.halt(one)
+    desk.end(one, loss="paused")
+    desk.refuse = "the scheduler is away"
+    assert desk.hand_out() == []
+    desk.refuse = ""
+    desk.clock.pass_(Config(root=desk.layout.root).retry.deferred_wait_seconds)
+    desk.hand_out()
+    assert desk.submitted[-1] == ("one", "", True)
 
 
 def test_an_end_that_was_never_told_is_missed_at_the_second_look(desk: Desk) -> None:

@@ -124,6 +124,16 @@ def test_beyond_a_size_the_oldest_go_until_the_rest_fits(place: Place) -> None:
     assert place.planned(old(3), Rule(larger_than=3 * each)) == ["c3"]  # what is gone anyway needs no room
 
 
+def test_what_lies_in_no_cameras_folder_is_covered_by_the_camera_that_its_receipt_names(place: Place) -> None:
+    job = place.add("b", days=5)
+    (receipt,) = records.read_receipts(place.layout, job)
+    origin, kind = "data/inbox/requests/gate.json", "request"
+    asked = Receipt(**{**vars(receipt), "run": 2, "number": 2, "origin": origin, "kind": kind, "camera": "gate"})
+    records.commit(place.layout, asked)
+    assert place.planned(old(1, cameras=("_",))) == []
+    assert place.planned(old(1, cameras=("gate",))) == ["b"]
+
+
 def test_a_rule_may_be_for_formats_and_cameras(place: Place) -> None:
     place.add("a", 3, "cam1", ("ffv1", "h264"))
     place.add("b", 2, "cam2", ("ffv1", "h264"))

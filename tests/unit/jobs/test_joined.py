@@ -231,3 +231,18 @@ def test_real_footage_of_two_kinds(made: Join, tmp_path: Path) -> None:
     assert joined.frames == 30
     _, sound = lengths(tmp_path / "staging/film.mkv")
     assert sound == pytest.approx(float(joined.seconds), abs=0.001)
+
+
+def test_times_on_the_clock_of_recorders_are_not_called_rounded(made: Join, tmp_path: Path) -> None:
+    source = make(tmp_path / "source.mp4", count=10, time_base=Fraction(1, 90_000), pts=range(0, 37_000, 3_700))
+    joined = made(film(source, 0, 4), film(source, 6, 9), renditions=RENDITIONS[:1])
+    assert not [warning for warning in joined.warnings if "rounded" in warning]
+
+
+@pytest.mark.parametrize(("box", "told"), [((192, 128), True), ((96, 64), False), (None, False)])
+def test_parts_that_are_enlarged_are_said_to_be(
+    made: Join, tmp_path: Path, box: tuple[int, int] | None, told: bool
+) -> None:
+    source = make(tmp_path / "source.mp4", count=10, size=(96, 64))
+    joined = made(film(source, 0, 4), renditions=RENDITIONS[:1], box=box)
+    assert any("enlarged to fit 192x128" in warning for warning in joined.warnings) is told

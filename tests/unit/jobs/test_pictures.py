@@ -121,6 +121,31 @@ def test_own_times_come_from_exif_and_may_order_anew(make: Make, tmp_path: Path)
     assert any("order of their times" in warning for warning in film.warnings)
 
 
+def test_a_broken_picture_among_those_with_exif_times_is_named(make: Make, tmp_path: Path) -> None:
+    paths = []
+    for number in range(3):
+        path = picture(tmp_path / f"{number}.jpg", number)
+        path.write_bytes(with_exif(path.read_bytes(), date=f"2025:08:29 14:30:1{number}", subsec=None))
+        paths.append(path)
+    broken = tmp_path / "1b.jpg"
+    broken.write_bytes(b"no picture")
+    film = make([*paths, broken])
+    assert (film.times_from, film.frames) == ("exif", 3)
+    assert [one.name for one in film.broken] == ["1b.jpg"]
+    assert any("1b.jpg" in warning for warning in film.warnings)
+
+
+def test_times_that_a_plain_clock_holds_are_not_called_rounded(make: Make, tmp_path: Path) -> None:
+    for fraction, rounded in (("00001", False), ("000001", False), ("0000001", True)):
+        paths = []
+        for number, part in enumerate(("0", fraction)):
+            path = picture(tmp_path / f"{number}.jpg", number)
+            path.write_bytes(with_exif(path.read_bytes(), date=f"2025:08:29 14:30:1{number}", subsec=part))
+            paths.append(path)
+        film = make(paths)
+        assert any("rounded" in warning for warning in film.warnings) is rounded, fraction
+
+
 def test_pictures_of_one_second_are_spread_over_it(make: Make, tmp_path: Path) -> None:
     stamps = ("143015", "143015_b", "143015_c", "143016")
     paths = [picture(tmp_path / f"20250829_{stamp}.png", number) for number, stamp in enumerate(stamps)]
