@@ -10,13 +10,14 @@ import typer
 from clipd.cli.app import ConfigFile, Root, app, say, tree
 from clipd.clock import SystemClock
 from clipd.delivery import marking
+from clipd.delivery.recall import Dropped, recall
 from clipd.errors import Rejected
 from clipd.files.atomic import read_regular
 from clipd.model.clip import Status
 from clipd.report.checkup import status_meant
 from clipd.report.overview import find, overview
 from clipd.tree import sidecar as sidecars
-from clipd.tree.layout import MARKER_NAME
+from clipd.tree.layout import FAILED, MARKER_NAME
 from clipd.tree.marker import require_same_share
 
 
@@ -50,11 +51,11 @@ def mark(
 
 @app.command()
 def cancel(
-    clip: Annotated[str, typer.Argument(metavar="CLIP", help="A clip's name or id, or <video> / <clip>.")],
+    clip: Annotated[str, typer.Argument(metavar="CLIP", help="A clip's or a request's name or id.")],
     root: Root = None,
     config: ConfigFile = None,
 ) -> None:
-    """Stop a running or waiting clip; it goes back to Draft."""
+    """Stop a running or waiting clip; it goes back to Draft, a request of the inbox into failed/."""
     settings, layout = tree(root, config)
     require_same_share(layout)
     found = overview(layout, settings.watch.ignore, settings.cameras)
@@ -64,8 +65,13 @@ def cancel(
     if len(items) > 1:
         raise Rejected(f"{clip!r} may mean {', '.join(item.job for item in items)}; name one of these jobs instead")
     (item,) = items
-    marking.cancel(layout, settings.claims, item.job, item.clip, layout.at(item.sidecar), item.key, SystemClock())
-    say(f"{item.clip}: stopped, Draft")
+    origin = layout.at(item.sidecar)
+    if origin.is_relative_to(layout.inbox):
+        recall(layout, settings.claims, Dropped.at(layout, origin), "clipd cancel", SystemClock())
+        say(f"{item.clip}: stopped, moved to {FAILED}/")
+    else:
+        marking.cancel(layout, settings.claims, item.job, item.clip, origin, item.key, SystemClock())
+        say(f"{item.clip}: stopped, {Status.DRAFT}")
 
 
 def _tree_of(path: Path) -> Path | None:

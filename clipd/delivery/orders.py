@@ -1,4 +1,4 @@
-"""Carrying out orders: what `RETRY-...` and `CANCEL-...` ask for, done in the sidecars and records.
+"""Carrying out orders: what `RETRY-...` and `CANCEL-...` ask for, done in the sidecars, the inbox and the records.
 
 It may look at every sidecar and wait for leases, so the daemon has it done beside its queue. Every step may be done
 twice without harm: an order whose daemon died is carried out again by the next.
@@ -15,13 +15,14 @@ from pathlib import Path
 
 from clipd.clock import Clock
 from clipd.delivery.marking import Marked, cancel, clips_of, mark
+from clipd.delivery.recall import dropped, recall
 from clipd.errors import ClipdError, Deferred, Rejected, Temporary
 from clipd.files import lease
 from clipd.files.walk import files
 from clipd.model.clip import Status
 from clipd.tree import record as records
 from clipd.tree.control import Order, Verb
-from clipd.tree.layout import Layout
+from clipd.tree.layout import FAILED, Layout
 from clipd.tree.sidecar import Entry
 
 SHOWN = 5
@@ -63,8 +64,7 @@ def carry_out(order: Order, desk: Desk) -> Carried:
     else:
         found = _named(order, desk, unread.append)
     if not found and not order.everything:
-        left_out = f"; {len(unread)} sidecars cannot be read (clipd check)" if unread else ""
-        raise Rejected(f"no clip is called {order.words!r}{left_out}")
+        return _of_inbox(order, desk, unread)
     return _retry(order, found, desk) if order.verb is Verb.RETRY else _cancel(order, found, desk)
 
 
@@ -94,6 +94,26 @@ def _named(order: Order, desk: Desk, unread: Callable[[str], None]) -> list[Mark
     return next((clips for clips in found.values() if clips), [])
 
 
+def _of_inbox(order: Order, desk: Desk, unread: list[str]) -> Carried:
+    """Carry out an order that names no clip, and so perhaps something that was dropped into the inbox."""
+    wanted = {unicodedata.normalize("NFC", name) for name in order.names}
+    found = [
+        one
+        for one in dropped(desk.layout, desk.ignore, unread.append)
+        if wanted & {unicodedata.normalize("NFC", name) for name in one.names}
+    ]
+    if not found:
+        left_out = f"; {len(unread)} file{'s' if len(unread) > 1 else ''} cannot be read" if unread else ""
+        raise Rejected(f"no clip is called {order.words!r}, and nothing that waits in the inbox{left_out}")
+    named = ", ".join(desk.layout.relative(one.path) for one in found[:SHOWN])
+    if order.verb is Verb.RETRY:
+        raise Rejected(f"{named} is in the inbox and tried again by itself; only clips of sidecars are retried")
+    if len(found) > 1:
+        raise Rejected(f"{order.words!r} may mean {len(found)} files of the inbox: {named}; move one of them out of it")
+    recall(desk.layout, desk.claims, found[0], order.path.name, desk.clock)
+    return Carried(f"{named}: stopped, moved to {FAILED}/", frozenset((found[0].job,)))
+
+
 def _retry(order: Order, found: list[Marked], desk: Desk) -> Carried:
     again = [clip for clip in found if _failed(clip.entry, desk)]
     waiting = [clip for clip in found if clip.entry.due]
@@ -110,11 +130,11 @@ def _retry(order: Order, found: list[Marked], desk: Desk) -> Carried:
         except (Rejected, Temporary) as error:
             refused.append(error)
     if refused:
-        raise Temporary(f"{len(refused)} sidecars could not be written: {refused[0]}") from refused[0]
+        raise Temporary(f"{len(refused)} of the sidecars could not be written: {refused[0]}") from refused[0]
     for clip in waiting:
         _forget_wait(clip, desk)
     return Carried(
-        f"{len(again)} failed clips set back to {Status.PROCESS}, {len(waiting)} waiting ones are tried at once",
+        f"{len(again)} failed set back to {Status.PROCESS}, {len(waiting)} waiting tried at once",
         frozenset(clip.job for clip in (*again, *waiting)),
         tuple(written),
     )

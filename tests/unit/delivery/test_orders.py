@@ -152,7 +152,7 @@ def test_an_ambiguous_cancellation_is_asked_back(place: Place) -> None:
 def test_a_sidecar_that_cannot_be_read_does_not_hide_the_others(place: Place) -> None:
     place.path("broken").write_text("[{")
     place.order(Verb.RETRY, "goal")
-    with pytest.raises(Rejected, match="1 sidecars cannot be read"):
+    with pytest.raises(Rejected, match="1 file cannot be read"):
         place.order(Verb.RETRY, "nobody")
 
 
