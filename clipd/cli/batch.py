@@ -16,6 +16,7 @@ from clipd.cli.app import ConfigFile, app, counted, err, say
 from clipd.config import load
 from clipd.datasets.stats import ProcessingStats
 from clipd.errors import ConfigError
+from clipd.jobs.dataset import Order
 from clipd.jobs.rows.recipe import load as load_function
 
 SHOWN_FAILURES = 10
@@ -26,14 +27,16 @@ STOPPED = 130
 @app.command()
 def batch(
     table: Annotated[Path, typer.Argument(help="A .csv, .jsonl or .parquet file; paths in it count from its folder.")],
-    video_col: Annotated[str, typer.Option("--video-col", help="The column with the path of the video.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where results and files go.")],
+    video_col: Annotated[
+        str, typer.Option("--video-col", help="The column with the path of the video.")
+    ] = Order().video_col,
     process: Annotated[
         str,
         typer.Option(
             help="extract_keyframes, extract_frames, export, metadata, segment, thumbnails, or module:function."
         ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where results and files go.")],
+    ] = Order().process,
     id_col: Annotated[
         str | None, typer.Option("--id-col", help="The column that names each row; else rows are their content.")
     ] = None,

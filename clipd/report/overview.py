@@ -159,12 +159,13 @@ def _what_was_made(layout: Layout, job: str) -> tuple[str, tuple[str, ...]]:
     newest = receipts[-1]
     missing = [output.path for output in newest.outputs if not layout.at(output.path).exists()]
     when = f"published {newest.published_at} by {newest.host}"
+    standing = tuple(path for path in newest.results if path not in missing)
     if missing:
         removal = read_removal(layout, job)
         if removal is not None and removal.receipt == newest.id:
             went = f"removed by retention on {removal.removed_at} ({removal.why}): {', '.join(removal.paths)}"
-            return f"{when}, {went}; set it to Process to make it again", newest.results
-        return f"{when}, but gone since: {', '.join(missing)}; set it to Process to make it again", newest.results
+            return f"{when}, {went}; set it to Process to make it again", standing
+        return f"{when}, but gone since: {', '.join(missing)}; set it to Process to make it again", standing
     count = len(newest.warnings)
     notes = f"; {count} note{'s' if count > 1 else ''} in the truth sheet" if count else ""
     return f"{when}: {', '.join(newest.results)}{notes}", newest.results

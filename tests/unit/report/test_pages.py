@@ -125,7 +125,7 @@ def test_the_head_says_that_all_is_done_only_where_nothing_failed(
 
 def test_failures_of_the_inbox_are_listed_with_what_to_do(layout: Layout) -> None:
     words = shown(layout, snapshot(**IDLE, inbox_failures=SOME)).words
-    assert "2 of the inbox. What was dropped lies in the folder failed beside its answer: mend it there" in words
+    assert "2 from the inbox. What was dropped lies in the folder failed beside its answer: mend it there" in words
     assert "the span ends behind the last frame" in words
     assert "Process to try again" not in words
 
