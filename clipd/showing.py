@@ -39,6 +39,7 @@ class Showing:
     def renew(self, settings: Settings) -> None:
         """Take new settings."""
         self._pages.settings = settings
+        self._observer.results = settings.results
 
     def serve(self, port: int | None) -> Callable[[], None]:
         """Serve the metrics on `port` of this machine, if one is given; the result ends that."""

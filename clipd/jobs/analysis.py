@@ -69,7 +69,9 @@ class Settings(SegmentationSettings):
         None, "Which suggestions are processed at once, such as {min_quality: 0.5, max_clips: 10}; null: none."
     )
     source_tree: bool = setting(
-        False, "Also analyse videos that lie in the source tree and have no sidecar? Those of the inbox always are."
+        False,
+        "Also analyse videos that lie in the source tree and have no sidecar? Those of the inbox always are. Taken at "
+        "start.",
     )
 
 

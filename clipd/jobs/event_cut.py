@@ -121,19 +121,6 @@ def cut_exactly(source: Footage, moment: Moment, rendition: Rendition, settings:
     return Cut(pictures.artifacts, pictures, copied, (*moment.notes, *pictures.warnings))
 
 
-def copy_moment(source: Footage, moment: Moment, output: Path, context: Context) -> Copied:
-    """The moment copied to `output`, from the sync frame at or before it until its end is covered.
-
-    Times in the result are seconds from the video's first frame.
-
-    Raises:
-        CannotCopy: the words say why; it can still be cut exactly.
-    """
-    zero = int(source.index.pts[0]) * source.index.time_base
-    wanted = Slice(source.path, Fraction(0), moment.start, moment.end, zero)
-    return copy_joined([wanted], output, context.limits, threads=context.threads, checkpoint=context.checkpoint)
-
-
 def _with_sound(pictures: Joined, rendition: Rendition, output: Path, copied: Copied, context: Context) -> Joined:
     """What is said about `pictures`, said of the file at `output` that has their sound as well."""
     video, *thumbnails = pictures.artifacts

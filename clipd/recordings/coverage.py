@@ -101,11 +101,6 @@ class Coverage:
         """Is all of the period covered?"""
         return not self.gaps
 
-    @property
-    def is_mixed(self) -> bool:
-        """Do the slices differ in codec or picture size (only where the settings keep foreign recordings)?"""
-        return len({_shape(part.extent) for part in self.slices}) > 1
-
     def is_waiting(self, now: Fraction, timeout_seconds: float) -> bool:
         """May what is missing still come: is the period not recorded to its end, or a recording not finished?
 

@@ -237,7 +237,7 @@ class Observer:
 
     def __init__(self, layout: Layout, history: History, results: int) -> None:
         """`results` is how many finished clips a snapshot shows."""
-        self._layout, self._history, self._results = layout, history, results
+        self._layout, self._history, self.results = layout, history, results
         self._census = _Census(-1)
         self._refusals = Refusals(layout)
 
@@ -268,7 +268,7 @@ class Observer:
             queue=queue,
             failures=Failures(census.counts[FAILED], census.failures),
             unreadable=census.unreadable,
-            recent=self._history.recent(Verdict.COMPLETE, self._results),
+            recent=self._history.recent(Verdict.COMPLETE, self.results),
             machines=machines,
             disk=_disk(layout, there.reserve),
             last_24_hours=tuple(Hour(*each) for each in self._history.per_hour(now)),

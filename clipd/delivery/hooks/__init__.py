@@ -13,7 +13,8 @@ from clipd.delivery.hooks.hook import Hook
 from clipd.delivery.hooks.news import News
 
 Send = Callable[[Hook, News, threading.Event], None]
-"""Sends the news once, within `hook.timeout_seconds`, less when the event is set; raises `Undelivered`."""
+"""Sends the news once; raises `Undelivered`. A command ends within `hook.timeout_seconds`, or when the event is set; a
+webhook's connection may be silent for that long; Apprise's services keep times of their own."""
 
 WAYS: dict[str, Send] = {
     "command": command.send,

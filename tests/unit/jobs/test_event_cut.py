@@ -12,13 +12,13 @@ import pytest
 from clipd.errors import Rejected
 from clipd.jobs.clip import Settings
 from clipd.jobs.context import Context
-from clipd.jobs.event_cut import Cut, copy_moment, cut_exactly, span_of
+from clipd.jobs.event_cut import Cut, cut_exactly, span_of
 from clipd.jobs.footage import Footage, open_footage
 from clipd.jobs.rendition import Rendition
 from clipd.media.door import Limits
 from clipd.model.timespan import FrameSpan
 from tests.beeps import beep_film, beeps, flashes, times_of
-from tests.footage import decoded_from_the_start, make
+from tests.footage import make
 
 H264 = Rendition("h264", "original", "event", "h264/cam1")
 
@@ -113,14 +113,3 @@ def test_sound_can_be_left_out(tmp_path: Path) -> None:
     assert made.pictures.outputs["event.mp4"].audio == ()
     mute = opened(beep_film(tmp_path / "mute.mp4", seconds=3, audio=None))
     assert "none of the parts has audio" in cut(mute, "1", "2", tmp_path).warnings
-
-
-def test_a_moment_can_be_copied_whole(tmp_path: Path) -> None:
-    path = beep_film(tmp_path / "film.mp4", seconds=10)
-    source = opened(path)
-    moment = span_of(source.index, Fraction(4), Fraction(5), Fraction("1.5"), Fraction("0.5"))
-    copied = copy_moment(source, moment, tmp_path / "copied.mp4", context_in(tmp_path))
-    assert copied.first == 2
-    assert Fraction("5.5") <= copied.end <= 6
-    shown = decoded_from_the_start(tmp_path / "copied.mp4", 0)
-    assert shown == decoded_from_the_start(path, 0)[50 : 50 + len(shown)]
