@@ -33,7 +33,8 @@ def drop(layout: Layout, inbox: str, name: str, content: Mapping[str, Any]) -> P
     data = (json.dumps({key: value for key, value in content.items() if value is not None}, indent=2) + "\n").encode()
     for number in range(1, 1000):
         path = folder / (f"{name}.json" if number == 1 else f"{name}-{number}.json")
-        if not layout.answer(path).exists() and create(path, data):
+        is_free = not layout.answer(path).exists() and not requests.descriptions(folder, path.stem)
+        if is_free and create(path, data):
             return path
     raise Temporary(f"{folder} holds a thousand requests of the name {name!r}; empty it")
 

@@ -20,6 +20,8 @@ from clipd.model.timespan import parse_seconds
 
 OutputFormat = Literal["mp4", "gif"]
 
+FOLDER_REQUEST = "event"
+"""How the request is called, without suffix, that describes the folder it lies in."""
 MOST_AROUND = 300
 """Seconds that may be asked for before or after an event."""
 EARLIEST, LATEST = -30, 3600

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from clipd.errors import Rejected
@@ -64,9 +63,8 @@ class EventKind:
             video = None
         if video is None and not images:
             if request.video_path is not None:
-                # Pictures that come into the folder that it describes would do, too.
-                own = {here: look(here)} if of_folder else {}
-                raise _missing(layout, here, request.video_path, f"its video: {request.video_path}", own)
+                what = f"its video: {request.video_path}"
+                raise _missing(layout, here, request.video_path, what, or_pictures=of_folder)
             raise Rejected("there is neither a video nor a picture; give video_path with start, or image_paths")
         if video is None and request.video_path is not None and not notes:
             notes.append(f"the video {request.video_path} is not there; the pictures were taken")
@@ -167,11 +165,15 @@ def _found(layout: Layout, here: Path, written: str) -> Path | None:
     return next((path for path in layout.beneath(written, here) if os.path.lexists(path)), None)
 
 
-def _missing(
-    layout: Layout, here: Path, written: str, what: str, further: Mapping[Path, Look | None] = MappingProxyType({})
-) -> Awaiting:
-    """What to raise while nothing lies where a request in the folder `here` may mean by `written`."""
-    return Awaiting(f"waiting for {what} is not there", {**dict.fromkeys(layout.beneath(written, here)), **further})
+def _missing(layout: Layout, here: Path, written: str, what: str, *, or_pictures: bool = False) -> Awaiting:
+    """What to raise while nothing is where a request in the folder `here` may mean by `written`.
+
+    With `or_pictures`, anything that comes into `here` is worth another look, too.
+    """
+    looks: dict[Path, Look | None] = dict.fromkeys(layout.beneath(written, here))
+    if or_pictures:
+        looks[here] = look(here)
+    return Awaiting(f"waiting for {what} is not there", looks)
 
 
 def _images(layout: Layout, here: Path, event: Event, *, of_folder: bool) -> Iterator[Path]:

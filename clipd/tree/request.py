@@ -16,7 +16,7 @@ from typing import Any
 from clipd.errors import ClipdError, Rejected
 from clipd.files import atomic, jsontext, yamltext
 from clipd.files.document import JSON
-from clipd.files.walk import Look
+from clipd.files.walk import Look, look
 from clipd.model.job import job_id
 from clipd.tree.layout import ANSWER_SUFFIX
 
@@ -61,6 +61,17 @@ class RequestFile:
 def is_request(name: str) -> bool:
     """Is `name` the file name of a request, and not of an answer?"""
     return name.lower().endswith(SUFFIXES) and not name.endswith(ANSWER_SUFFIX)
+
+
+def descriptions(folder: Path, name: str) -> list[Path]:
+    """The requests in `folder` that are called `name`, apart from their suffix."""
+    return [path for suffix in SUFFIXES if look(path := folder / f"{name}{suffix}") is not None]
+
+
+def is_described(path: Path, inbox: Path, name: str) -> bool:
+    """Does a request called `name` describe the folder of `path`, or one around it, below `inbox`?"""
+    folders = [folder for folder in path.parents if folder != inbox and folder.is_relative_to(inbox)]
+    return any(descriptions(folder, name) for folder in folders)
 
 
 def parse(data: bytes, file_name: str, name_key: str) -> RequestFile:

@@ -23,7 +23,7 @@ ORIGINS: dict[str, Origin] = {
         event.question,
         ("camera_id", "video_path"),
         ("start_time", "end_time"),
-        folder_request="event",
+        folder_request=event.FOLDER_REQUEST,
     ),
     "link": LinkOrigin(),
     "segment": VideoOrigin(),

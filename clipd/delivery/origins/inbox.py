@@ -68,8 +68,14 @@ class InboxOrigin:
             found, status = RequestFile.unreadable(seen, str(error)), path.lstat()
         if found.key != job.key:
             return None
+        if self._belongs_to_another(layout, path):
+            return None
         if self._folder(layout, path) is not None:
             found = replace(found, fault=folders.fault(path) or found.fault)
+        if (rival := self._rival(layout, path)) is not None:
+            unit, is_folder = self._unit(layout, path)
+            answer = layout.answer(unit, is_folder=is_folder).name
+            found = replace(found, fault=f"{rival} came before, and both answers would be {answer}; rename this one")
         return Wish(
             stand=self._stand(layout, job, found.digest),
             answered=f"{status.st_ino}.{status.st_mtime_ns}" if found.force else "",
@@ -89,13 +95,13 @@ class InboxOrigin:
         # What is not known by now came later and is given back; whatever came before must be seen by the looks below.
         known = {} if folder is None else folders.contents(folder)
         moving = path if folder is None or folders.holds_requests(path) else folder
+        file, is_rival = self._answer_file(layout, path), self._rival(layout, path) is not None
         if missed := at.missed(self.read(layout, job), "the request"):
             return missed
         content, places = self._final(layout, job, answer, at.now), []
 
         def announce(place: Path) -> None:
-            copy = layout.answer(place, is_folder=moving != path)
-            requests.place_answer(self._answer_file(layout, job), copy, content)
+            requests.place_answer(file, layout.answer(place, is_folder=moving != path or is_rival), content)
             places.append(place)
 
         word = FAILED if answer.error else DONE
@@ -106,8 +112,10 @@ class InboxOrigin:
         return WriteBack("written", "")
 
     def tell(self, layout: Layout, job: Job, standing: Standing, words: str, now: datetime) -> None:
-        """Say in the answer file how the request stands."""
-        path = self._answer_file(layout, job)
+        """Say in the answer file how the request stands; nothing while it is to be refused for its name."""
+        if self._rival(layout, layout.at(job.origin)) is not None:
+            return
+        path = self._answer_file(layout, layout.at(job.origin))
         content = {**self._standing(layout, job, standing, now), "message": words}
         if requests.read_answer(path) != content:
             requests.write_answer(path, content, durable=False)
@@ -135,7 +143,7 @@ class InboxOrigin:
 
     def _standing(self, layout: Layout, job: Job, status: str, now: datetime) -> dict[str, Any]:
         """An answer that says no more than `status`, in the order in which people read it."""
-        known = requests.read_answer(self._answer_file(layout, job))
+        known = requests.read_answer(self._answer_file(layout, layout.at(job.origin)))
         is_same = known.get("job") == job.id and known.get("completed_at") is None
         try:
             content = requests.parse(
@@ -172,10 +180,35 @@ class InboxOrigin:
         looks = [look(one) for one in (path, self._folder(layout, path)) if one is not None]
         return max((seen.ctime_ns / 1e9 for seen in looks if seen is not None), default=0.0)
 
-    def _answer_file(self, layout: Layout, job: Job) -> Path:
-        path = layout.at(job.origin)
+    def _answer_file(self, layout: Layout, path: Path) -> Path:
+        """Where the request at `path` is answered; under its whole name where the usual one is another's."""
+        unit, is_folder = self._unit(layout, path)
+        if self._rival(layout, path) is None:
+            return layout.answer(unit, is_folder=is_folder)
+        return layout.answer(unit.with_name(f"{unit.name}.{path.name}") if is_folder else path, is_folder=True)
+
+    def _unit(self, layout: Layout, path: Path) -> tuple[Path, bool]:
+        """What the request at `path` is answered beside: itself, or its folder; and is that a folder?"""
         folder = self._folder(layout, path)
-        return layout.answer(path) if folder is None else layout.answer(folder, is_folder=True)
+        return (path, False) if folder is None else (folder, True)
+
+    def _rival(self, layout: Layout, path: Path) -> str | None:
+        """The name of an unanswered request that came before this one and is answered under the same name."""
+        unit, is_folder = self._unit(layout, path)
+        name = unit.name if is_folder else unit.stem
+        others = requests.descriptions(unit.parent, name)
+        if self.folder_request:
+            others += requests.descriptions(unit.parent / name, self.folder_request)
+        mine = self._dropped_at(layout, path), str(path)
+        others = [one for one in others if self._unit(layout, one)[0] != unit]
+        earlier = [one for one in others if (self._dropped_at(layout, one), str(one)) < mine]
+        return str(earlier[0].relative_to(unit.parent)) if earlier else None
+
+    def _belongs_to_another(self, layout: Layout, path: Path) -> bool:
+        """Is it only a file of a folder that another request describes?"""
+        if not self.folder_request or path.stem == self.folder_request:
+            return False
+        return requests.is_described(path, layout.inbox_of(self.inbox), self.folder_request)
 
     def _folder(self, layout: Layout, path: Path) -> Path | None:
         """The folder that the request at `path` describes; None for one that stands for itself."""

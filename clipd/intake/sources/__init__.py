@@ -8,12 +8,13 @@ from clipd.intake.sources.requests import Requests
 from clipd.intake.sources.sidecars import Sidecars
 from clipd.intake.sources.source import Source
 from clipd.intake.sources.videos import DroppedVideos, SourceVideos
+from clipd.jobs import event
 
 SOURCES: tuple[Source, ...] = (
     Sidecars(),
     DroppedVideos(),
     Requests("request", "requests", "clip_id"),
-    Requests("event", "events", "event_id", "event"),
+    Requests("event", "events", "event_id", event.FOLDER_REQUEST),
     Links(),
     Datasets(),
 )

@@ -38,10 +38,13 @@ class Requests:
 
     def admit(self, layout: Layout, path: Path) -> Admission:
         """The job of the request at `path`; it is validated under the claim, where it can be answered."""
-        if path.parent != self.folder(layout) and self.folder_request and path.stem != self.folder_request:
-            return Admission(())  # some other file of a folder that is one request
+        is_part = bool(self.folder_request) and path.parent != self.folder(layout) and path.stem != self.folder_request
+        if is_part and request.is_described(path, self.folder(layout), self.folder_request):
+            return Admission(())
         data, seen = read_regular(path, request.LIMIT_BYTES)
         found = request.parse(data, path.name, self.name_key)
+        if is_part and not found.name:
+            return Admission((), (self._unnamed(found),))
         camera, priority = found.content.get("camera_id"), found.content.get("priority")
         origin = layout.relative(path)
         return Admission((Job(
@@ -56,6 +59,11 @@ class Requests:
             requested_at=written_at(seen),
             stand=found.digest,
         ),))  # fmt: skip
+
+    def _unnamed(self, found: RequestFile) -> str:
+        """What is wrong with a file that may as well be a part of a folder whose description is yet to come."""
+        fault = found.fault or f"line 1: it has no {self.name_key}"
+        return f"{fault}; it is left alone, as it may belong to an {self.folder_request}.json that is yet to come"
 
     def refused(self, layout: Layout, path: Path, error: ClipdError) -> Admission:
         """A job that answers what cannot even be read."""

@@ -122,6 +122,35 @@ def test_a_folder_that_is_described_moves_whole(events: Box) -> None:
     assert events.said("door") == events.said("done/door")
 
 
+@pytest.mark.parametrize("first", ["door.json", "door/event.json"])
+def test_one_whose_answer_would_be_another_ones_is_refused_under_its_whole_name(events: Box, first: str) -> None:
+    events.drop(first, EVENT)
+    events.drop("door.yaml", "event_id: d2")
+    assert (
+        events.refused("door.yaml")
+        == f"{first} came before, and both answers would be door.status.json; rename this one"
+    )
+    assert events.said("door.yaml")["event_id"] == events.said("failed/door.yaml")["event_id"] == "d2"
+    assert not (events.folder / "door.status.json").exists()
+    events.answer(first)
+    assert events.said("door")["event_id"] == "d1"
+    events.drop("door.yaml", "event_id: d2")
+    events.read("door.yaml").request()
+
+
+def test_a_file_of_a_folder_is_a_request_until_another_describes_the_folder(events: Box) -> None:
+    events.drop("cam1/door.json", EVENT)
+    job = events.job("cam1/door.json")
+    events.answer("cam1/door.json")
+    assert events.said("cam1/door")["event_id"] == "d1"
+    assert events.files == {"cam1/done/door.json"}
+    events.drop("cam1/deeper/door.json", EVENT)
+    deeper = events.job("cam1/deeper/door.json")
+    events.drop("cam1/event.json", '{"event_id": "d2"}')
+    assert ORIGINS["event"].read(events.layout, deeper) is None
+    assert ORIGINS["event"].read(events.layout, job) is None
+
+
 def test_what_comes_after_the_answer_stays_in_the_folder(
     events: Box, with_the_answer: Callable[[Callable[[], object]], None]
 ) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from clipd.intake.admit import Admission
 from clipd.intake.sources.requests import Requests
 from clipd.model.job import Job
 from clipd.tree.layout import Directories, Layout
 
 REQUESTS = Requests("request", "requests", "clip_id")
+EVENTS = Requests("event", "events", "event_id", "event")
 
 
 @pytest.fixture
@@ -39,3 +41,26 @@ def test_a_named_request_that_was_corrected_is_the_same_job_and_another_wish(lay
 def test_a_request_without_a_name_is_another_job_with_other_content(layout: Layout) -> None:
     first, other = (asked(layout, "door.json", timestamp=moment) for moment in ("noon", "one"))
     assert first.id != other.id
+
+
+class TestAFileInAFolderOfEvents:
+    def drop(self, layout: Layout, name: str, words: str) -> Admission:
+        path = EVENTS.folder(layout) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(words)
+        return EVENTS.admit(layout, path)
+
+    def test_is_a_request_where_it_has_a_name(self, layout: Layout) -> None:
+        (job,) = self.drop(layout, "cam1/door.json", '{"event_id": "d1"}').jobs
+        assert job.name == "event d1"
+
+    @pytest.mark.parametrize("words", ['{"event_i": "d1"}', "[1", "[]"])
+    def test_is_left_alone_and_told_where_it_has_none(self, layout: Layout, words: str) -> None:
+        found = self.drop(layout, "cam1/door.json", words)
+        assert found.jobs == ()
+        assert "it is left alone" in found.problems[0]
+
+    @pytest.mark.parametrize("place", ["cam1", "cam1/deeper"])
+    def test_is_a_part_of_a_folder_that_is_described(self, layout: Layout, place: str) -> None:
+        assert self.drop(layout, "cam1/event.yaml", "event_id: d1").jobs
+        assert self.drop(layout, f"{place}/door.json", '{"event_id": "d1"}') == Admission(())
