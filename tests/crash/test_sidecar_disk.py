@@ -21,7 +21,7 @@ def test_a_full_disk_under_the_sidecars_keeps_the_result_and_writes_the_answer_l
     with small_disk(tmp_path / "tree" / "data/prept/_configs", 1) as disk:
         if disk is None:
             pytest.skip("this machine lets us mount nothing")
-        tree = Tree.at(tmp_path / "tree", {"clips": {"formats": ["h264"]}})
+        tree = Tree.at(tmp_path / "tree", {"clips": {"formats": ["h264"]}, "log": {"level": "DEBUG"}})
         tree.add_source(make(tmp_path / "film.mp4", count=12, size=(64, 48)), "match.mp4")
         padding = {"note": "x" * 2000}
         sidecar = tree.write_sidecar(
