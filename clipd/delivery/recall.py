@@ -39,9 +39,7 @@ class Dropped:
     def at(cls, layout: Layout, path: Path) -> Dropped:
         """What lies at `path`. Raises what reading it raises."""
         for kind, origin in ORIGINS.items():
-            if isinstance(origin, InboxOrigin) and path.parent == layout.inbox_of(origin.inbox):
-                if not requests.is_request(path.name):
-                    break
+            if isinstance(origin, InboxOrigin) and _is_request_of(layout, path, origin):
                 data, _ = atomic.read_regular(path, requests.LIMIT_BYTES)
                 request = requests.parse(data, path.name, origin.name_key)
                 job, called = request.job(kind, layout.relative(path)), request.name or path.stem
@@ -91,6 +89,13 @@ def recall(layout: Layout, claims: lease.Settings, found: Dropped, by: str, cloc
                 requests.write_answer(layout.answer(path), content)
     except lease.Taken as holder:
         raise Temporary(f"{name} is taken out of the inbox, but {holder} has not stopped yet") from None
+
+
+def _is_request_of(layout: Layout, path: Path, origin: InboxOrigin) -> bool:
+    """Is `path` a request of that inbox, and certainly no part of a folder that is one?"""
+    inbox = layout.inbox_of(origin.inbox)
+    is_alone = path.parent == inbox or (not origin.folder_request and path.is_relative_to(inbox))
+    return is_alone and requests.is_request(path.name)
 
 
 def _cancelled(layout: Layout, found: Dropped, by: str, clock: Clock) -> dict[str, Any]:

@@ -59,6 +59,13 @@ def test_it_is_taken_out_and_answered_by_any_of_its_names(layout: Layout, words:
     assert answer["completed_at"]
 
 
+def test_a_request_in_a_folder_of_peoples_own_moves_beside_it(layout: Layout) -> None:
+    path = drop(layout, "requests/monday/late.json")
+    order(layout, Verb.CANCEL, "door-43")
+    assert (path.parent / "failed" / "late.json").exists()
+    assert requests.read_answer(layout.answer(path))["status"] == "failed"
+
+
 def test_an_attempt_that_runs_is_waited_for_and_answered_after(layout: Layout) -> None:
     path = drop(layout, "events/lost.json", '{"event_id": "lost"}')
     found = Dropped.at(layout, path)
