@@ -23,7 +23,6 @@ from clipd.delivery.herald import Count, Herald
 from clipd.delivery.hooks import News
 from clipd.delivery.orders import Carried, Desk
 from clipd.errors import ClipdError, Deferred, Rejected
-from clipd.files.atomic import translated
 from clipd.files.walk import Look, look
 from clipd.intake.gate import Gate, gate_of
 from clipd.model.job import Job
@@ -109,8 +108,7 @@ class Steering:
 
     def _hear_of_retries(self) -> None:
         """Another daemon may have carried out an order about a clip that waits in this one's memory."""
-        with translated(f"looking at {self._layout.retried}"):
-            seen = look(self._layout.retried)
+        seen = look(self._layout.retried)
         if seen != self._retried:
             self._retried = seen
             self._tell(Carried("", frozenset(control.retried(self._layout))))

@@ -25,7 +25,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from clipd.errors import MediaError, Rejected, Temporary
+from clipd.errors import ClipdError, MediaError, Rejected, Temporary
 from clipd.files.document import is_encodable
 from clipd.files.walk import NOT_THERE_YET, Look, any_of, files, look
 from clipd.media import extent
@@ -343,7 +343,7 @@ class Index:
         """A look at the file, a regular one; None where there is none to be seen."""
         try:
             return look(path) if path.is_file() and not path.is_symlink() else None
-        except OSError:
+        except (ClipdError, OSError):
             return None
 
     def _read(self, below: str, mtime_ns: int) -> Named | None:

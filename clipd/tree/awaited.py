@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from clipd.errors import Deferred
+from clipd.errors import ClipdError, Deferred
 from clipd.files.walk import Look, look
 from clipd.tree.layout import Layout
 
@@ -39,5 +39,5 @@ def stirred(layout: Layout, awaits: Marks) -> bool:
     """Does one of these not look any more as it did, or can it not be looked at?"""
     try:
         return any(mark(look(layout.at(path))) != former for path, former in awaits)
-    except OSError:
+    except ClipdError:
         return True
