@@ -131,7 +131,7 @@ def test_an_order_is_carried_out_and_told(place: Place, log: list[str]) -> None:
     assert carried.sidecars == (str(sidecar),)
     assert not place.layout.control("RETRY-goal").exists()
     assert not place.steering.busy
-    assert any(line.startswith("order RETRY-goal: 1 failed clips") for line in log)
+    assert any(line.startswith("order RETRY-goal: 1 failed set back to Process") for line in log)
 
 
 def test_an_order_that_goes_wrong_is_tried_again_and_then_answered(
