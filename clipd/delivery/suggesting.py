@@ -33,7 +33,7 @@ def suggest(layout: Layout, sidecar: Path, found: Path) -> str:
     if look(sidecar) is None:
         remember(layout, sidecar, clips)
     if atomic.create(sidecar, data) or _holds(sidecar, data):
-        return f"{len(clips)} clips in {layout.relative(sidecar)}"
+        return f"{len(clips)} clip{'' if len(clips) == 1 else 's'} in {layout.relative(sidecar)}"
     return f"{layout.relative(sidecar)} was there already and stays as it is (clipd analyze --into-sidecar adds)"
 
 

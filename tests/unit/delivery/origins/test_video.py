@@ -82,7 +82,7 @@ def test_it_is_filed_with_its_sidecar_and_its_note_goes_out_of_the_way(box: Box)
     assert box.filed.read_text() == "the film"
     assert json.loads(box.sidecar.read_text()) == CLIPS
     assert (box.said["status"], box.said["path"]) == ("done", "data/source/cam1/s1/match.mp4")
-    assert box.said["message"] == "1 clip suggested; 1 clips in data/prept/_configs/cam1/s1/match_clips.json"
+    assert box.said["message"] == "1 clip suggested; 1 clip in data/prept/_configs/cam1/s1/match_clips.json"
     assert (box.video.parent / "done/match.yaml").exists()
     assert not box.note.exists()
 
@@ -141,7 +141,7 @@ def test_whatever_a_kill_left_undone_is_done_by_whoever_comes_next(
     assert box.filed.read_text() == "the film"
     assert json.loads(box.sidecar.read_text()) == CLIPS
     assert box.said["completed_at"] is not None
-    assert "1 clips in" in box.said["message"]
+    assert "1 clip in" in box.said["message"]
     assert not box.note.exists()
     assert departure.unfinished(box.layout) == []
 
