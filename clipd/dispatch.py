@@ -229,6 +229,8 @@ class Dispatch:
 
     def _awaits(self, held: Held, now: float) -> bool:
         """Does it wait on, because no file that it waits for has stirred?"""
+        if held.awaits and self._clock.monotonic() >= now + SLICE_SECONDS:
+            return True  # the next look begins with it: very many may wait, on a slow share
         if not held.awaits or now >= held.since + AWAITED_SECONDS or awaited.stirred(self._layout, held.awaits):
             return False
         held.until = now + self.config.retry.deferred_wait_seconds

@@ -16,6 +16,7 @@ from clipd.dispatch import AWAITED_SECONDS, Dispatch
 from clipd.errors import Deferred
 from clipd.files import lease
 from clipd.files.walk import look
+from clipd.intake.rounds import SLICE_SECONDS
 from clipd.intake.sources.requests import Requests
 from clipd.model.job import Job
 from clipd.model.outcome import Outcome, Verdict
@@ -314,3 +315,24 @@ class TestWhatWaitsForFiles:
     def test_is_looked_at_now_and_then_all_the_same(self, desk: Desk) -> None:
         desk.clock.pass_(AWAITED_SECONDS)
         assert desk.hand_out() == ["one"]
+
+    def test_is_looked_at_in_slices_where_very_many_wait(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        others = [job(f"other {number}") for number in range(4)]
+        desk.asked.ask(*others)
+        desk.hand_out(4)
+        for other in others:
+            desk.end(other, Outcome(Verdict.DEFERRED, "no film", again_in_seconds=15.0, awaits=(("film.mp4", ""),)))
+        looks: list[float] = []
+
+        def slow(*_: object) -> bool:
+            looks.append(desk.clock.monotonic())
+            desk.clock.pass_(SLICE_SECONDS * 0.6)
+            return False
+
+        monkeypatch.setattr(awaited, "stirred", slow)
+        desk.clock.pass_(15.0)
+        counts = []
+        while desk.dispatch.due_at <= desk.clock.monotonic():
+            assert desk.hand_out() == []
+            counts.append(len(looks))
+        assert counts == [2, 4]
