@@ -358,7 +358,7 @@ def test_a_request_that_is_corrected_does_not_wait_for_the_wrong_moment(tmp_path
 
 
 def test_after_the_timeout_what_is_there_is_delivered(tmp_path: Path) -> None:
-    tree = Tree.at(tmp_path / "tree", {**SETTINGS, "requests": {"wait_seconds": 6, "look_seconds": 0.3}})
+    tree = Tree.at(tmp_path / "tree", {**SETTINGS, "requests": {"wait_seconds": 15, "look_seconds": 0.3}})
     begin = (datetime.now(UTC) - timedelta(seconds=10)).replace(microsecond=0)
     live(tree, begin, 0)
     with tree.daemon():
