@@ -162,7 +162,9 @@ def running(
 ) -> Iterator[tuple[subprocess.Popen[str], queue.SimpleQueue[str]]]:
     """A daemon on the tree, and the names of the clips it claims, as it claims them."""
     command = [sys.executable, "-m", "clipd", "run", "--root", str(root), *flags]
-    environment = {**os.environ, "CLIPD_WATCH__MODE": "polling" if polling else "auto"}
+    mode = "polling" if polling else "auto"
+    # A clip that waited before is claimed without a word at the usual level.
+    environment = {**os.environ, "CLIPD_WATCH__MODE": mode, "CLIPD_LOG__LEVEL": "DEBUG"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, errors="replace") as process:
         claims: queue.SimpleQueue[str] = queue.SimpleQueue()
 
