@@ -190,9 +190,6 @@ class Scan:
             with atomic.translated(f"reading {path}"):
                 admission = self.source.admit(self.layout, Path(path))
         except ClipdError as error:
-            if not self._is_there(path):
-                self._forget(path)
-                return
             if self._suspects.get(path) != seen:
                 # Perhaps an editor is half way through saving in place: believe it when it is still so a moment later.
                 self._suspects[path] = seen
